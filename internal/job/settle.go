@@ -1,0 +1,84 @@
+package job
+
+import "time"
+
+// Claim is the right to look at one job once. Epoch is the fence: a write about the job holds only
+// while the job still has it.
+type Claim struct {
+	Row   int64 // the store's own name for the job
+	Job   Job   // as it was when claimed
+	Epoch int64
+	Token string    // which claiming this was
+	At    time.Time // when it was claimed, by the store's clock
+	Until time.Time // the lease's end, by the store's clock
+}
+
+// Outcome is all that one look changes.
+type Outcome struct {
+	Claim   Claim
+	Job     Job        // as it is to be; Job.Latest is the newest snapshot after this look
+	Changed bool       // Job.Latest is a new snapshot; otherwise it is the old one, extended or untouched
+	Looked  bool       // the look succeeded; otherwise only Job.Polling changed
+	Event   *Event     // the change of phase, if any
+	Err     *LookError // why the look failed, if it did
+}
+
+// Settle decides what one look changes. Exactly one of seen and err is set. now is the store's time.
+func Settle(c Claim, seen *Seen, err error, now time.Time) Outcome {
+	now = now.UTC().Truncate(time.Millisecond)
+	out := Outcome{Claim: c, Job: c.Job}
+	if err != nil || seen == nil {
+		settleFailure(&out, AsLookError(err), now)
+		return out
+	}
+	out.Looked = true
+	// Clocks step back and leases move between machines; the history's times never do.
+	at := now
+	if c.Job.Latest != nil && at.Before(c.Job.Latest.LastObservedAt) {
+		at = c.Job.Latest.LastObservedAt
+	}
+	remember(&out, *seen, at)
+	if seen.File != nil {
+		out.Job.File = seen.File
+	}
+	out.Job.Polling = Polling{LastAttemptAt: &now, NextAt: next(out.Job, now)}
+	return out
+}
+
+// remember extends the newest snapshot or adds one, and tells of a change of phase.
+func remember(out *Outcome, seen Seen, at time.Time) {
+	j := &out.Job
+	seen.File = nil
+	if last := j.Latest; last != nil && last.Same(seen) {
+		extended := *last
+		extended.LastObservedAt = at
+		extended.Observations++
+		j.Latest = &extended
+		return
+	}
+	snap := &Snapshot{Seq: 1, Seen: seen, FirstObservedAt: at, LastObservedAt: at, Observations: 1}
+	if j.Latest != nil {
+		snap.Seq = j.Latest.Seq + 1
+	}
+	j.Latest = snap
+	out.Changed = true
+	if j.Phase != seen.Phase {
+		out.Event = &Event{Key: j.Key, From: j.Phase, To: seen.Phase, At: at, Seq: snap.Seq, Message: seen.Message}
+		j.Phase = seen.Phase
+		j.ChangedAt = at
+	}
+}
+
+// settleFailure changes how the looking goes, and nothing else.
+func settleFailure(out *Outcome, e *LookError, now time.Time) {
+	p := &out.Job.Polling
+	kind := e.Kind
+	if e.Unlisted && p.Failures >= 3 {
+		kind = Invalid
+	}
+	p.Failures++
+	p.LastAttemptAt = &now
+	p.LastError = &Failure{Kind: kind, Code: e.Code, Message: e.Message, RequestID: e.RequestID, At: now}
+	p.NextAt = retry(out.Job, kind, e.RetryAfter, now)
+	out.Err = e
+}

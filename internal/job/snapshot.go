@@ -1,0 +1,90 @@
+package job
+
+import "time"
+
+// Seen is what one look saw. Pointers are nil where the upstream said nothing.
+type Seen struct {
+	Phase            Phase
+	Status           string // the upstream's own word, untouched
+	Progress         *int64 // percent, 0–100
+	CheckFlag        *int64 // DTS: 0 not passed, 1 passed, 3 not checked
+	ErrorCode        *int64 // DTS: the job's, not the call's
+	Message          string // the job's own text
+	RecordsSucceeded *int64 // WeChat
+	RecordsFailed    *int64 // WeChat
+	RequestID        string // of the call; no part of what is compared
+	File             *File  // WeChat exports; no part of what is compared
+}
+
+// File is the download link of a finished export. Its URL is a bearer credential, so it comes in a
+// type that cannot print; this package only carries it.
+type File struct {
+	URL       Hidden // nil where it is not kept
+	ExpiresAt time.Time
+}
+
+// Hidden is a value that shows itself only when asked to. secret.Text is one.
+type Hidden interface{ Reveal() string }
+
+// Same reports whether a and b saw the same state of the job: all but the request ID and the file.
+func (a Seen) Same(b Seen) bool {
+	return a.Phase == b.Phase && a.Status == b.Status && a.Message == b.Message &&
+		equal(a.Progress, b.Progress) && equal(a.CheckFlag, b.CheckFlag) && equal(a.ErrorCode, b.ErrorCode) &&
+		equal(a.RecordsSucceeded, b.RecordsSucceeded) && equal(a.RecordsFailed, b.RecordsFailed)
+}
+
+func equal(a, b *int64) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+// Snapshot is a state of a job as one or more consecutive equal looks saw it.
+type Snapshot struct {
+	Seq  int64 // from 1, without gaps, per job
+	Seen       // as the first of these looks saw it; File is always nil here
+	FirstObservedAt,
+	LastObservedAt time.Time
+	Observations int64
+}
+
+// Job is one watched job with its latest state.
+type Job struct {
+	Key       Key
+	Label     string
+	Paused    bool
+	Phase     Phase
+	WatchedAt time.Time
+	ChangedAt time.Time // in this phase since
+	Latest    *Snapshot // nil before the first look that succeeded
+	File      *File     // nil where no export file was ever seen
+	Polling   Polling
+}
+
+// Polling is how the looking goes, as opposed to what was seen.
+type Polling struct {
+	NextAt        *time.Time // nil: not looked at again by itself
+	LastAttemptAt *time.Time
+	Failures      int64 // consecutive
+	LastError     *Failure
+}
+
+// Failure is a look that failed, as it is remembered.
+type Failure struct {
+	Kind      Kind
+	Code      string // the upstream's own
+	Message   string
+	RequestID string
+	At        time.Time
+}
+
+// Event is one change of phase of one job.
+type Event struct {
+	ID       int64 // ascends in the order of commits; 0 before it is stored
+	Key      Key
+	From, To Phase
+	At       time.Time
+	Seq      int64 // the snapshot that brought it
+	Message  string
+}
