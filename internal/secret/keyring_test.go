@@ -51,7 +51,9 @@ func TestKeyringRefuses(t *testing.T) {
 	r := ring(t, key('a'))
 	sealed, _ := r.Seal(secret.New(canary), "files", "12")
 	swapped := []byte(sealed)
-	swapped[len(swapped)-10] ^= 1
+	for i := range swapped[40:] { // another letter of the alphabet, so that only the seal is broken
+		swapped[40+i] = 'A' + (swapped[40+i]&1)*25
+	}
 	for name, c := range map[string]struct {
 		sealed, table, row string
 		want               error
