@@ -1,0 +1,241 @@
+package emulator
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// API names one of the emulated endpoints, in scripts, logs and calls alike.
+type API string
+
+// The emulated endpoints.
+const (
+	WeChat         API = "wechat"          // POST /componenttcb/dbmigrationstate
+	DTS            API = "dts"             // POST / with X-TC-Action
+	ComponentToken API = "component-token" // POST /cgi-bin/component/api_component_token
+	TokenService   API = "token-service"   // GET /token, somebody's own service that hands out tokens
+)
+
+// other is how the log names what came for none of them.
+const other API = "other"
+
+func (a API) valid() bool {
+	return a == WeChat || a == DTS || a == ComponentToken || a == TokenService
+}
+
+// Script says what the upstreams do, and when. Parse reads one, String prints it.
+type Script struct{ Blocks []Block }
+
+// Block is one job's story, many jobs' same story (Count > 0), or the troubles of a whole API (ID "").
+type Block struct {
+	API       API
+	Scope     string // environment ID or region; "" in the block of an API: all of them
+	ID        string // with Count > 0 it holds one %d or %0Nd that stands for 1…Count
+	Count     int
+	Kind      string        // WeChat: "export", "import" or ""
+	FromStart bool          // times count from the emulator's start, not from the job's first look; always so for an API
+	Label     string        // for people
+	Steps     []Step        // in the order of their times
+	Repeat    time.Duration // begin again after this; 0: never
+}
+
+// Step is what begins at a time: a state, which lasts until the next state, or a fault, which lays itself
+// over the state until the next step, for a while (Fault.For) or for some looks (Fault.Times).
+type Step struct {
+	At    time.Duration
+	State *State // one of the two is set
+	Fault *Fault
+}
+
+// State is what a successful look answers. What is not said here gets the value the real API would
+// most likely give: see Parse.
+type State struct {
+	Status  string
+	Percent string  // DTS: digits of Progress; "" is 100 when finished, empty otherwise
+	Records string  // WeChat: "succeeded/failed"; "" is "0/0"
+	Message string  // ErrorMessage, error_msg
+	File    bool    // WeChat: a file_url, signed anew for every look
+	Set     []Field // raw fields that replace or join the others
+}
+
+// Field is one field of an answer as raw JSON; the value "none" leaves it out.
+type Field struct{ Name, Value string }
+
+// Job is one watched-to-be job of a script.
+type Job struct {
+	API   API
+	Scope string
+	ID    string
+	Label string
+}
+
+// Jobs lists all jobs of s in their order, bulk rules written out.
+func (s Script) Jobs() []Job {
+	var jobs []Job
+	for _, b := range s.Blocks {
+		switch {
+		case b.ID == "":
+		case b.Count == 0:
+			jobs = append(jobs, Job{b.API, b.Scope, b.ID, b.Label})
+		default:
+			p, _ := patternOf(b.ID)
+			for n := 1; n <= b.Count; n++ {
+				jobs = append(jobs, Job{b.API, b.Scope, p.id(n), b.Label})
+			}
+		}
+	}
+	return jobs
+}
+
+// String prints s so that Parse reads the same again.
+func (s Script) String() string {
+	var out strings.Builder
+	for i, b := range s.Blocks {
+		if i > 0 {
+			out.WriteByte('\n')
+		}
+		out.WriteString(b.String())
+	}
+	return out.String()
+}
+
+// String prints the block with a line break at its end.
+func (b Block) String() string {
+	words := []string{string(b.API)}
+	if b.ID == "" {
+		words = []string{"api", string(b.API)}
+	}
+	for _, w := range []string{b.Scope, b.ID} {
+		if w != "" {
+			words = append(words, w)
+		}
+	}
+	if b.Count > 0 {
+		words = append(words, "x", strconv.Itoa(b.Count))
+	}
+	if b.Kind != "" {
+		words = append(words, b.Kind)
+	}
+	if b.FromStart && b.ID != "" {
+		words = append(words, "start")
+	}
+	if b.Label != "" {
+		words = append(words, strconv.Quote(b.Label))
+	}
+	var out strings.Builder
+	out.WriteString(strings.Join(words, " ") + "\n")
+	for _, s := range b.Steps {
+		fmt.Fprintf(&out, "  %s %s\n", duration(s.At), s.act(b.API))
+	}
+	if b.Repeat > 0 {
+		fmt.Fprintf(&out, "  repeat every %s\n", duration(b.Repeat))
+	}
+	return out.String()
+}
+
+func (s Step) act(api API) string {
+	if s.Fault != nil {
+		return s.Fault.String()
+	}
+	return s.State.text(api)
+}
+
+func (s State) text(api API) string {
+	words := []string{s.Status}
+	if !plainWord(s.Status) || faultWords[s.Status] {
+		words[0] = strconv.Quote(s.Status)
+	}
+	if s.Percent != "" {
+		words = append(words, s.Percent+"%")
+	}
+	if s.Records != "" {
+		words = append(words, s.Records)
+	}
+	for _, f := range s.Set {
+		name := f.Name
+		for short, long := range shortNames {
+			if api == DTS && long == f.Name {
+				name = short
+			}
+		}
+		words = append(words, name+"="+f.Value)
+	}
+	if s.Message != "" {
+		words = append(words, strconv.Quote(s.Message))
+	}
+	if s.File {
+		words = append(words, "file")
+	}
+	return strings.Join(words, " ")
+}
+
+// shortNames are the words scripts use for two fields of DTS.
+var shortNames = map[string]string{"check": "CheckFlag", "code": "ErrorCode"}
+
+// plainWord reports whether s can stand in a script unquoted wherever a word is expected.
+func plainWord(s string) bool {
+	for _, c := range []byte(s) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && !strings.ContainsRune("-_.", rune(c)) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// duration prints d without the zero units of Duration.String: 2m, not 2m0s.
+func duration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// pattern is the ID of a bulk rule, cut at its number.
+type pattern struct {
+	before, after string
+	width         int // of %0Nd
+}
+
+func patternOf(id string) (pattern, bool) {
+	before, rest, found := strings.Cut(id, "%")
+	digits, after, ends := strings.Cut(rest, "d")
+	if !found || !ends || strings.Contains(after, "%") {
+		return pattern{}, false
+	}
+	p := pattern{before: before, after: after}
+	if digits == "" {
+		return p, true
+	}
+	if len(digits) != 2 || digits[0] != '0' || digits[1] < '1' || digits[1] > '9' {
+		return pattern{}, false
+	}
+	p.width = int(digits[1] - '0')
+	return p, true
+}
+
+func (p pattern) id(n int) string {
+	return fmt.Sprintf("%s%0*d%s", p.before, p.width, n, p.after)
+}
+
+// number gives the number in id, if p makes id for one from 1 to most.
+func (p pattern) number(id string, most int) (int, bool) {
+	middle, ok := strings.CutPrefix(id, p.before)
+	if !ok {
+		return 0, false
+	}
+	if middle, ok = strings.CutSuffix(middle, p.after); !ok {
+		return 0, false
+	}
+	n, err := strconv.Atoi(middle)
+	if err != nil || n < 1 || n > most || p.id(n) != id {
+		return 0, false
+	}
+	return n, true
+}
