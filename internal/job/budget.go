@@ -6,8 +6,8 @@ import "time"
 // most J, one second holds at most ⌈(1000+J)/s⌉ of them, so s = (1000+J)/rate milliseconds keeps
 // within rate. A bunch of 50 ms slots at 20/s breaks the limit as soon as one send is late.
 const (
-	lateAlone  = 25 * time.Millisecond // J while nobody else uses the budget
-	lateShared = 60 * time.Millisecond // J while others do: their clocks and loads differ
+	LateAlone  = 25 * time.Millisecond // J while nobody else uses the budget
+	LateShared = 60 * time.Millisecond // J while others do: their clocks and loads differ
 )
 
 // Pace is how a budget's slots are spaced.
@@ -21,7 +21,7 @@ func PaceOf(rate float64) Pace {
 	per := func(late time.Duration) time.Duration {
 		return time.Duration(float64(time.Second+late) / rate)
 	}
-	return Pace{Alone: per(lateAlone), Shared: per(lateShared)}
+	return Pace{Alone: per(LateAlone), Shared: per(LateShared)}
 }
 
 // Slots are instants at which looks may start, reserved for one process on a budget shared by all.

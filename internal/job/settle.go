@@ -20,6 +20,7 @@ type Outcome struct {
 	Changed bool       // Job.Latest is a new snapshot; otherwise it is the old one, extended or untouched
 	Looked  bool       // the look succeeded; otherwise only Job.Polling changed
 	Event   *Event     // the change of phase, if any
+	File    *File      // an export file this look told of; nil: as before
 	Err     *LookError // why the look failed, if it did
 }
 
@@ -39,7 +40,7 @@ func Settle(c Claim, seen *Seen, err error, now time.Time) Outcome {
 	}
 	remember(&out, *seen, at)
 	if seen.File != nil {
-		out.Job.File = seen.File
+		out.Job.File, out.File = seen.File, seen.File
 	}
 	out.Job.Polling = Polling{LastAttemptAt: &now, NextAt: next(out.Job, now)}
 	return out

@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+
+	"migwatch/internal/job"
+)
+
+// maxIDs is how many IDs a statement may list.
+const maxIDs = 500
+
+// Budgets names the budgets that have due jobs, and how long until each has a free slot: long where an
+// upstream's refusal pushed it.
+func (s *Store) Budgets(ctx context.Context) (map[string]time.Duration, error) {
+	due := map[string]time.Duration{}
+	err := s.query(ctx, func(db *gorm.DB) error {
+		rows, err := db.Raw(s.d.sql(`SELECT b.name, b.next_at - {now} FROM budgets b WHERE EXISTS (
+			SELECT 1 FROM jobs WHERE jobs.budget = b.name AND jobs.next_at <= {now} AND jobs.lease_until <= {now})`)).Rows()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		clear(due)
+		for rows.Next() {
+			var name string
+			var wait int64
+			if err := rows.Scan(&name, &wait); err != nil {
+				return err
+			}
+			due[name] = max(0, time.Duration(wait)*time.Millisecond)
+		}
+		return rows.Err()
+	})
+	return due, err
+}
+
+// Claim takes up to n due jobs of a budget for lease. Nothing stays locked: a claim is one conditional
+// UPDATE that checks lease and due time again, raises each job's epoch and leaves the claim's token;
+// what carries the token afterwards is owned.
+func (s *Store) Claim(ctx context.Context, budget string, n int, lease time.Duration) ([]job.Claim, error) {
+	n = min(n, maxIDs)
+	ids, err := s.candidates(ctx, budget, n)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	token := randomHex(8)
+	err = s.exec(ctx, func(db *gorm.DB) error {
+		return db.Exec(s.d.sql(`UPDATE jobs SET epoch = epoch + 1, lease_until = {now} + ?, claim = ?
+			WHERE id IN ? AND lease_until <= {now} AND next_at <= {now}`), lease.Milliseconds(), token, ids).Error
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim %s: %w", budget, err)
+	}
+	return s.claimed(ctx, token, ids)
+}
+
+// candidates are due jobs, the longest due first, drawn from more than are wanted: pollers that come
+// at the same moment shall not all ask for the same.
+func (s *Store) candidates(ctx context.Context, budget string, n int) ([]int64, error) {
+	var ids []int64
+	err := s.query(ctx, func(db *gorm.DB) error {
+		ids = ids[:0]
+		rows, err := db.Raw(s.d.sql(`SELECT id FROM jobs WHERE budget = ? AND next_at <= {now} AND lease_until <= {now} ORDER BY next_at LIMIT ?`), budget, 4*n).Rows()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id int64
+			if err := rows.Scan(&id); err != nil {
+				return err
+			}
+			ids = append(ids, id)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim %s: %w", budget, err)
+	}
+	rand.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
+	ids = ids[:min(n, len(ids))]
+	slices.Sort(ids) // rows are locked in one order everywhere
+	return ids, nil
+}
+
+func (s *Store) claimed(ctx context.Context, token string, ids []int64) ([]job.Claim, error) {
+	var claims []job.Claim
+	err := s.exec(ctx, func(db *gorm.DB) error { // on the writer: a replica may not have it yet
+		claims = claims[:0]
+		rows, err := db.Raw(s.d.sql(`SELECT `+jobColumns+`, {now}`+jobTables+`WHERE jobs.id IN ? AND jobs.claim = ?`), ids, token).Rows()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var now int64
+			r, err := s.scanJob(withExtra{rows, &now})
+			if err != nil {
+				return err
+			}
+			claims = append(claims, job.Claim{Row: r.id, Job: r.job, Epoch: r.epoch, Token: token, At: instant(now), Until: instant(r.leaseUntil)})
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim: %w", err)
+	}
+	return claims, nil
+}
+
+// withExtra scans one column more than jobColumns.
+type withExtra struct {
+	scanner
+	extra any
+}
+
+func (w withExtra) Scan(into ...any) error { return w.scanner.Scan(append(into, w.extra)...) }
+
+// Release gives back jobs that were claimed and not looked at, as they were. It says how many were
+// still held.
+func (s *Store) Release(ctx context.Context, claims []job.Claim) (int64, error) {
+	var released int64
+	for part := range slices.Chunk(claims, maxIDs) {
+		byToken := map[string][]int64{}
+		for _, c := range part {
+			byToken[c.Token] = append(byToken[c.Token], c.Row)
+		}
+		for token, ids := range byToken {
+			slices.Sort(ids)
+			err := s.exec(ctx, func(db *gorm.DB) error {
+				done := db.Exec(`UPDATE jobs SET lease_until = 0, claim = '' WHERE id IN ? AND claim = ? AND lease_until > 0`, ids, token)
+				released += done.RowsAffected
+				return done.Error
+			})
+			if err != nil {
+				return released, fmt.Errorf("release: %w", err)
+			}
+		}
+	}
+	return released, nil
+}

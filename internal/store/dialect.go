@@ -1,0 +1,95 @@
+package store
+
+import (
+	"database/sql"
+	"net/url"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"migwatch/internal/job"
+)
+
+// dialect is what differs between engines.
+type dialect struct {
+	name      string
+	clock     string // the database's clock at this very moment, in ms; even after a wait for a row
+	now       string // the database's clock at the statement's start, in ms; usable with an index
+	integer   string // how a parameter is made an integer in a derived table's first row
+	text      string // … and a text
+	join      bool   // UPDATE t JOIN v ON … SET …, instead of UPDATE t SET … FROM v WHERE …
+	txOptions *sql.TxOptions
+	open      func(maxConns int) (write, read *sql.DB, err error)
+	dialector func(pool *sql.DB) gorm.Dialector
+	// again tells whether a statement or transaction that failed with err may succeed when run anew.
+	again func(err error) bool
+	// absent tells whether err says that a table is not there; refused, that user, password or
+	// database is wrong.
+	absent, refused func(err error) bool
+}
+
+// sql fills the engine's own words into a statement: {clock}, {now}.
+func (d dialect) sql(statement string) string {
+	return strings.NewReplacer("{clock}", d.clock, "{now}", d.now).Replace(statement)
+}
+
+// dialectOf reads a database URL. Its errors never show the URL: it holds a password.
+func dialectOf(raw string) (dialect, error) {
+	scheme, rest, _ := strings.Cut(raw, ":")
+	switch scheme {
+	case "sqlite":
+		return sqliteDialect(rest)
+	case "mysql", "postgres", "postgresql":
+		u, err := url.Parse(raw)
+		if err != nil {
+			return dialect{}, badURL("is not a URL; write special characters of the password as %XX")
+		}
+		if strings.Trim(u.Path, "/") == "" {
+			return dialect{}, badURL("names no database: " + scheme + "://user:password@host/DATABASE")
+		}
+		if scheme == "mysql" {
+			return mysqlDialect(u)
+		}
+		return postgresDialect(u)
+	}
+	return dialect{}, badURL("must begin with sqlite:, mysql:// or postgres://")
+}
+
+func badURL(reason string) error {
+	return &job.NotReadyError{Reason: "MIGWATCH_DATABASE_URL " + reason}
+}
+
+// derived is a table of n rows made of parameters, for joins. kinds has a letter per column: i for an
+// integer, t for a text. UNION ALL is the one form that every engine takes.
+func (d dialect) derived(n int, kinds string, columns ...string) string {
+	var b strings.Builder
+	for row := range n {
+		if row > 0 {
+			b.WriteString(" UNION ALL ")
+		}
+		b.WriteString("SELECT ")
+		for i, column := range columns {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			switch {
+			case row > 0:
+				b.WriteByte('?')
+			case kinds[i] == 'i':
+				b.WriteString(d.integer + " AS " + column)
+			default:
+				b.WriteString(d.text + " AS " + column)
+			}
+		}
+	}
+	return b.String()
+}
+
+// updateFrom is an UPDATE of table by the rows of a derived table v. The columns of v have names that
+// table has not, so that set may name a column of table alone.
+func (d dialect) updateFrom(table, derived, on, set string) string {
+	if d.join {
+		return "UPDATE " + table + " JOIN (" + derived + ") v ON " + on + " SET " + set
+	}
+	return "UPDATE " + table + " SET " + set + " FROM (" + derived + ") v WHERE " + on
+}

@@ -1,0 +1,79 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+)
+
+// postgresDialect is PostgreSQL and what speaks its protocol. The URL's query goes to the driver:
+// sslmode, sslrootcert, a socket's folder as host, default_query_exec_mode for a pooler, ….
+func postgresDialect(u *url.URL) (dialect, error) {
+	config, err := pgx.ParseConfig(u.String())
+	if err != nil {
+		return dialect{}, badURL("has parameters that PostgreSQL's driver does not take (sslmode, a certificate's path, the port?)")
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = dialTimeout
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "migwatch"
+	}
+	return dialect{
+		name:      "postgres",
+		clock:     `CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)`,
+		now:       `CAST(FLOOR(EXTRACT(EPOCH FROM statement_timestamp()) * 1000) AS BIGINT)`,
+		integer:   `CAST(? AS BIGINT)`,
+		text:      `CAST(? AS TEXT)`,
+		txOptions: &sql.TxOptions{Isolation: sql.LevelReadCommitted},
+		open: func(maxConns int) (*sql.DB, *sql.DB, error) {
+			pool := bounded(stdlib.OpenDB(*config), maxConns)
+			return pool, pool, nil
+		},
+		dialector: func(pool *sql.DB) gorm.Dialector { return postgres.New(postgres.Config{Conn: pool}) },
+		again: func(err error) bool {
+			switch postgresCode(err) {
+			case "40001", "40P01", // serialization failure, deadlock
+				"57P01", "57P02", "57P03", // the server shuts down, crashed, starts
+				"08000", "08003", "08006", "08001", "08004":
+				return true
+			}
+			var refused *pgconn.ConnectError
+			return errors.As(err, &refused) && postgresCode(err) == ""
+		},
+		absent: func(err error) bool { return postgresCode(err) == "42P01" },
+		refused: func(err error) bool {
+			switch postgresCode(err) {
+			case "28P01", "28000", "3D000", "42501":
+				return true
+			}
+			return false
+		},
+	}, nil
+}
+
+func postgresCode(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// dialTimeout bounds the making of one connection.
+const dialTimeout = 5 * time.Second
+
+// bounded keeps a pool small: instances of a function are many, and frozen with what they hold.
+func bounded(pool *sql.DB, maxConns int) *sql.DB {
+	pool.SetMaxOpenConns(maxConns)
+	pool.SetMaxIdleConns(2)
+	pool.SetConnMaxIdleTime(time.Minute)
+	return pool
+}

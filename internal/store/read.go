@@ -1,0 +1,209 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"migwatch/internal/job"
+)
+
+// Job is one watched job with its newest snapshot; job.ErrNotWatched where there is none.
+func (s *Store) Job(ctx context.Context, k job.Key) (job.Job, error) {
+	row, err := s.find(ctx, k)
+	return row.job, err
+}
+
+func (s *Store) find(ctx context.Context, k job.Key) (jobRow, error) {
+	var found []jobRow
+	err := s.query(ctx, func(db *gorm.DB) error {
+		rows, err := db.Raw(`SELECT `+jobColumns+jobTables+`WHERE jobs.provider = ? AND jobs.scope = ? AND jobs.job_id = ?`,
+			string(k.Provider), k.Scope, k.ID).Rows()
+		if err != nil {
+			return err
+		}
+		found, err = s.scanJobs(rows)
+		return err
+	})
+	switch {
+	case err != nil:
+		return jobRow{}, fmt.Errorf("read %s: %w", k, err)
+	case len(found) == 0:
+		return jobRow{}, job.ErrNotWatched
+	}
+	return found[0], nil
+}
+
+func (s *Store) scanJobs(rows rowsScanner) ([]jobRow, error) {
+	defer rows.Close()
+	var jobs []jobRow
+	for rows.Next() {
+		r, err := s.scanJob(rows)
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, r)
+	}
+	return jobs, rows.Err()
+}
+
+// rowsScanner is *sql.Rows.
+type rowsScanner interface {
+	scanner
+	Next() bool
+	Err() error
+	Close() error
+}
+
+// Jobs lists jobs that f chooses, the most recently changed first, from beyond after.
+func (s *Store) Jobs(ctx context.Context, f job.Filter, after *job.Place, limit int) ([]job.Listed, error) {
+	var list []job.Listed
+	where, args := jobsWhere(f)
+	if after != nil {
+		// The first half lets the index start at the place; the second leaves out its equals.
+		where = append(where, `jobs.changed_at <= ? AND (jobs.changed_at < ? OR jobs.id < ?)`)
+		args = append(args, millis(after.ChangedAt), millis(after.ChangedAt), after.Row)
+	}
+	statement := `SELECT ` + jobColumns + jobTables
+	if len(where) > 0 {
+		statement += `WHERE ` + strings.Join(where, ` AND `)
+	}
+	statement += ` ORDER BY jobs.changed_at DESC, jobs.id DESC LIMIT ?`
+	err := s.query(ctx, func(db *gorm.DB) error {
+		rows, err := db.Raw(statement, append(slices.Clone(args), limit)...).Rows()
+		if err != nil {
+			return err
+		}
+		found, err := s.scanJobs(rows)
+		list = make([]job.Listed, len(found))
+		for i, r := range found {
+			list[i] = job.Listed{Job: r.job, Place: job.Place{ChangedAt: r.job.ChangedAt, Row: r.id}}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list jobs: %w", err)
+	}
+	return list, nil
+}
+
+func jobsWhere(f job.Filter) (where []string, args []any) {
+	if f.Provider != "" {
+		where, args = append(where, `jobs.provider = ?`), append(args, string(f.Provider))
+	}
+	if f.Scope != "" {
+		where, args = append(where, `jobs.scope = ?`), append(args, f.Scope)
+	}
+	if len(f.Phases) > 0 {
+		phases := make([]string, len(f.Phases))
+		for i, p := range f.Phases {
+			phases[i] = string(p)
+		}
+		where, args = append(where, `jobs.phase IN ?`), append(args, phases)
+	}
+	if f.Text != "" {
+		like := "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(asciiLower(f.Text)) + "%"
+		where = append(where, `(LOWER(jobs.job_id) LIKE ? ESCAPE '!' OR LOWER(jobs.scope) LIKE ? ESCAPE '!' OR LOWER(jobs.label) LIKE ? ESCAPE '!')`)
+		args = append(args, like, like, like)
+	}
+	return where, args
+}
+
+// asciiLower lowers the letters that LOWER lowers on every engine.
+func asciiLower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+// History lists snapshots of one job; job.ErrNotWatched where there is none.
+func (s *Store) History(ctx context.Context, k job.Key, span job.Span, limit int) ([]job.Snapshot, error) {
+	where, args := historyWhere(k, span)
+	order := ` DESC`
+	if span.Ascending {
+		order = ` ASC`
+	}
+	var list []job.Snapshot
+	err := s.query(ctx, func(db *gorm.DB) error {
+		rows, err := db.Raw(`SELECT `+snapshotColumns+` FROM snapshots s WHERE `+where+` ORDER BY s.seq`+order+` LIMIT ?`, append(slices.Clone(args), limit)...).Rows()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		list = []job.Snapshot{}
+		for rows.Next() {
+			var n nullSnapshot
+			if err := rows.Scan(n.into()...); err != nil {
+				return err
+			}
+			list = append(list, *n.snapshot())
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read history of %s: %w", k, err)
+	}
+	if len(list) == 0 { // nothing in this span, or no such job?
+		_, err = s.find(ctx, k)
+	}
+	return list, err
+}
+
+func historyWhere(k job.Key, span job.Span) (string, []any) {
+	// A scalar subquery, not a join: so every engine reads the page off the primary key in its order.
+	where := `s.job = (SELECT id FROM jobs WHERE provider = ? AND scope = ? AND job_id = ?)`
+	args := []any{string(k.Provider), k.Scope, k.ID}
+	if !span.Since.IsZero() {
+		where, args = where+` AND s.last_observed_at >= ?`, append(args, millis(span.Since))
+	}
+	if !span.Until.IsZero() {
+		where, args = where+` AND s.first_observed_at < ?`, append(args, millis(span.Until))
+	}
+	if span.After > 0 && span.Ascending {
+		where, args = where+` AND s.seq > ?`, append(args, span.After)
+	} else if span.After > 0 {
+		where, args = where+` AND s.seq < ?`, append(args, span.After)
+	}
+	return where, args
+}
+
+// Events lists changes of phase with IDs beyond after, the oldest first. Of f only Provider and Scope
+// count.
+func (s *Store) Events(ctx context.Context, f job.Filter, after int64, limit int) ([]job.Event, error) {
+	where, args := `id > ?`, []any{after}
+	if f.Provider != "" {
+		where, args = where+` AND provider = ?`, append(args, string(f.Provider))
+	}
+	if f.Scope != "" {
+		where, args = where+` AND scope = ?`, append(args, f.Scope)
+	}
+	var list []job.Event
+	err := s.query(ctx, func(db *gorm.DB) error {
+		rows, err := db.Raw(`SELECT id, provider, scope, job_id, from_phase, to_phase, at, seq, message FROM events WHERE `+where+` ORDER BY id LIMIT ?`, append(slices.Clone(args), limit)...).Rows()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		list = []job.Event{}
+		for rows.Next() {
+			var e job.Event
+			var at int64
+			if err := rows.Scan(&e.ID, &e.Key.Provider, &e.Key.Scope, &e.Key.ID, &e.From, &e.To, &at, &e.Seq, &e.Message); err != nil {
+				return err
+			}
+			e.At = instant(at)
+			list = append(list, e)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list events: %w", err)
+	}
+	return list, nil
+}

@@ -1,0 +1,180 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"migwatch/internal/job"
+)
+
+// maxGroup is how many outcomes go into one transaction: enough that the commit's price is shared, few
+// enough that a conflict repeats little.
+const maxGroup = 100
+
+// Record writes outcomes, many to a transaction, and says of each whether it was recorded. One that
+// was not is lost: its lease ended and another poller has the job, the job is gone, or, with an error
+// returned, the outcome itself could not be written. A lost outcome is never tried again; the job is.
+//
+// A write holds only while the job still has the claim's epoch, and consumes it, so the same call may
+// be repeated without effect.
+func (s *Store) Record(ctx context.Context, outcomes []job.Outcome) ([]bool, error) {
+	recorded := make([]bool, len(outcomes))
+	var errs []error
+	for from := 0; from < len(outcomes); from += maxGroup {
+		to := min(from+maxGroup, len(outcomes))
+		errs = append(errs, s.recordGroup(ctx, outcomes[from:to], recorded[from:to]))
+	}
+	return recorded, errors.Join(errs...)
+}
+
+// recordGroup writes one group. A bad outcome may not spoil the others: a group that fails is halved.
+func (s *Store) recordGroup(ctx context.Context, group []job.Outcome, recorded []bool) error {
+	rest := make([]int, len(group))
+	for i := range rest {
+		rest[i] = i
+	}
+	err := s.recordRest(ctx, group, rest, recorded)
+	var absent *job.NotReadyError
+	switch {
+	case err == nil:
+		return nil
+	case len(group) == 1:
+		return fmt.Errorf("record %s: %w", group[0].Job.Key, err)
+	case errors.As(err, &absent):
+		return fmt.Errorf("record: %w", err)
+	}
+	clear(recorded)
+	half := len(group) / 2
+	return errors.Join(s.recordGroup(ctx, group[:half], recorded[:half]), s.recordGroup(ctx, group[half:], recorded[half:]))
+}
+
+// recordRest writes the outcomes that rest lists. Where some have lost their epoch it leaves those out
+// and tries again, at most as often as there are outcomes.
+func (s *Store) recordRest(ctx context.Context, group []job.Outcome, rest []int, recorded []bool) error {
+	for len(rest) > 0 {
+		var short bool
+		err := s.inTx(ctx, func(tx *gorm.DB) error {
+			short = false
+			n, err := s.settleJobs(tx, group, rest)
+			if err != nil {
+				return err
+			}
+			if short = n < int64(len(rest)); short {
+				return errShort
+			}
+			return s.writeHistory(tx, group, rest)
+		})
+		if err == nil {
+			for _, i := range rest {
+				recorded[i] = true
+			}
+			return nil
+		}
+		if !short {
+			return err
+		}
+		left, err := s.stillHeld(ctx, group, rest, recorded)
+		if err != nil {
+			return err
+		}
+		if len(left) == len(rest) {
+			return fmt.Errorf("%d of %d jobs took no write though their epochs stand", len(rest), len(group))
+		}
+		rest = left
+	}
+	return nil
+}
+
+// errShort rolls a transaction back whose first statement met fewer jobs than it named.
+var errShort = errors.New("some jobs are no longer held")
+
+// settleJobs writes the jobs' own rows, where the fence still stands, and consumes it. A next_at that
+// is not as the claim saw it was set meanwhile by a request to pause or to look now: it wins.
+func (s *Store) settleJobs(tx *gorm.DB, group []job.Outcome, rest []int) (int64, error) {
+	args := make([]any, 0, 19*len(rest))
+	for _, i := range rest {
+		o := &group[i]
+		p, seq := o.Job.Polling, int64(0)
+		if o.Job.Latest != nil {
+			seq = o.Job.Latest.Seq
+		}
+		var f job.Failure
+		var failedAt any
+		if p.LastError != nil {
+			f, failedAt = *p.LastError, millis(p.LastError.At)
+		}
+		url, expires, err := s.seal(o)
+		if err != nil {
+			return 0, err
+		}
+		args = append(args, o.Claim.Row, o.Claim.Epoch, millisOrNil(o.Claim.Job.Polling.NextAt), millisOrNil(p.NextAt), millisOrNil(p.LastAttemptAt),
+			p.Failures, string(f.Kind), f.Code, f.Message, f.RequestID, failedAt,
+			string(o.Job.Phase), millis(o.Job.ChangedAt), seq, o.File != nil, url, expires)
+	}
+	for i, a := range args {
+		if b, ok := a.(bool); ok {
+			args[i] = flag(b)
+		}
+	}
+	rows := s.d.derived(len(rest), "iiiiiittttitiiiti", "v_id", "v_epoch", "v_was", "v_next", "v_attempt",
+		"v_failures", "v_kind", "v_code", "v_text", "v_request", "v_failed", "v_phase", "v_changed", "v_seq", "v_file", "v_url", "v_expires")
+	done := tx.Exec(s.d.updateFrom("jobs", rows, `jobs.id = v.v_id AND jobs.epoch = v.v_epoch AND jobs.lease_until > 0`, settleSet), args...)
+	return done.RowsAffected, done.Error
+}
+
+const settleSet = `lease_until = 0, claim = '', recorded_epoch = v.v_epoch,
+	next_at = CASE WHEN jobs.next_at = v.v_was THEN v.v_next ELSE jobs.next_at END,
+	last_attempt_at = v.v_attempt, failures = v.v_failures,
+	error_kind = v.v_kind, error_code = v.v_code, error_message = v.v_text, error_request_id = v.v_request, error_at = v.v_failed,
+	phase = v.v_phase, changed_at = v.v_changed, seq = v.v_seq,
+	file_url = CASE WHEN v.v_file = 1 THEN v.v_url ELSE jobs.file_url END,
+	file_expires_at = CASE WHEN v.v_file = 1 THEN v.v_expires ELSE jobs.file_expires_at END`
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// stillHeld sorts out a group whose write met fewer jobs than it named: those recorded before (an
+// earlier COMMIT whose answer was lost), those lost, and those to try again.
+func (s *Store) stillHeld(ctx context.Context, group []job.Outcome, rest []int, recorded []bool) ([]int, error) {
+	type fence struct{ epoch, recorded, lease int64 }
+	ids := make([]int64, len(rest))
+	for n, i := range rest {
+		ids[n] = group[i].Claim.Row
+	}
+	stand := map[int64]fence{}
+	err := s.exec(ctx, func(db *gorm.DB) error {
+		rows, err := db.Raw(`SELECT id, epoch, recorded_epoch, lease_until FROM jobs WHERE id IN ?`, ids).Rows()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id int64
+			var f fence
+			if err := rows.Scan(&id, &f.epoch, &f.recorded, &f.lease); err != nil {
+				return err
+			}
+			stand[id] = f
+		}
+		return rows.Err()
+	})
+	var left []int
+	for _, i := range rest {
+		c := group[i].Claim
+		f, there := stand[c.Row]
+		switch {
+		case there && f.recorded == c.Epoch:
+			recorded[i] = true
+		case there && f.epoch == c.Epoch && f.lease > 0:
+			left = append(left, i)
+		}
+	}
+	return left, err
+}

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"migwatch/internal/job"
+)
+
+// writeHistory adds the new snapshots, extends those that were seen again, and tells the changes of
+// phase. It runs in the transaction that consumed the fence.
+func (s *Store) writeHistory(tx *gorm.DB, group []job.Outcome, rest []int) error {
+	var added, extended []*job.Outcome
+	var events []*job.Outcome
+	for _, i := range rest {
+		o := &group[i]
+		switch {
+		case o.Changed:
+			added = append(added, o)
+		case o.Looked:
+			extended = append(extended, o)
+		}
+		if o.Event != nil {
+			events = append(events, o)
+		}
+	}
+	if err := addSnapshots(tx, added); err != nil {
+		return err
+	}
+	if err := s.extendSnapshots(tx, extended); err != nil {
+		return err
+	}
+	return addEvents(tx, events)
+}
+
+func addSnapshots(tx *gorm.DB, outcomes []*job.Outcome) error {
+	if len(outcomes) == 0 {
+		return nil
+	}
+	args := make([]any, 0, 14*len(outcomes))
+	for _, o := range outcomes {
+		n := o.Job.Latest
+		args = append(args, o.Claim.Row, n.Seq, string(n.Phase), n.Status, valueOrNil(n.Progress), valueOrNil(n.CheckFlag), valueOrNil(n.ErrorCode),
+			n.Message, valueOrNil(n.RecordsSucceeded), valueOrNil(n.RecordsFailed), n.RequestID,
+			millis(n.FirstObservedAt), millis(n.LastObservedAt), n.Observations)
+	}
+	return tx.Exec(`INSERT INTO snapshots (job, seq, phase, status, progress, check_flag, error_code, message, records_succeeded, records_failed, request_id,
+		first_observed_at, last_observed_at, observations) VALUES `+tuples(len(outcomes), 14), args...).Error
+}
+
+func (s *Store) extendSnapshots(tx *gorm.DB, outcomes []*job.Outcome) error {
+	if len(outcomes) == 0 {
+		return nil
+	}
+	args := make([]any, 0, 4*len(outcomes))
+	for _, o := range outcomes {
+		n := o.Job.Latest
+		args = append(args, o.Claim.Row, n.Seq, millis(n.LastObservedAt), n.Observations)
+	}
+	rows := s.d.derived(len(outcomes), "iiii", "v_job", "v_seq", "v_last", "v_seen")
+	done := tx.Exec(s.d.updateFrom("snapshots", rows, `snapshots.job = v.v_job AND snapshots.seq = v.v_seq AND snapshots.observations = v.v_seen - 1`,
+		`last_observed_at = v.v_last, observations = v.v_seen`), args...)
+	if done.Error == nil && done.RowsAffected != int64(len(outcomes)) {
+		return fmt.Errorf("%d of %d snapshots are not as their claims saw them", int64(len(outcomes))-done.RowsAffected, len(outcomes))
+	}
+	return done.Error
+}
+
+// addEvents numbers events from one row that stays locked until COMMIT. So their IDs ascend in the
+// order of commits, without gaps: whoever has seen an ID can never be shown a smaller one later. It is
+// the last thing a transaction does: transactions queue here only for the length of a COMMIT.
+func addEvents(tx *gorm.DB, outcomes []*job.Outcome) error {
+	if len(outcomes) == 0 {
+		return nil
+	}
+	if err := tx.Exec(`UPDATE sequences SET value = value + ? WHERE name = 'events'`, len(outcomes)).Error; err != nil {
+		return err
+	}
+	var last int64
+	if err := tx.Raw(`SELECT value FROM sequences WHERE name = 'events'`).Row().Scan(&last); err != nil {
+		return err
+	}
+	args := make([]any, 0, 10*len(outcomes))
+	for i, o := range outcomes {
+		e := o.Event
+		args = append(args, last-int64(len(outcomes)-1-i), o.Claim.Row, string(e.Key.Provider), e.Key.Scope, e.Key.ID,
+			string(e.From), string(e.To), millis(e.At), e.Seq, e.Message)
+	}
+	return tx.Exec(`INSERT INTO events (id, job, provider, scope, job_id, from_phase, to_phase, at, seq, message) VALUES `+tuples(len(outcomes), 10), args...).Error
+}
+
+// tuples is n rows of columns placeholders.
+func tuples(n, columns int) string {
+	row := "(?" + strings.Repeat(",?", columns-1) + ")"
+	return row + strings.Repeat(","+row, n-1)
+}

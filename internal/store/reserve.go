@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"migwatch/internal/job"
+)
+
+// lonely is how long after everybody else's last slot a process counts as alone on a budget.
+const lonely = 2 * time.Second
+
+// maxLate bounds how late a send may be, by halves: half for the clock's reading, half for the waking.
+func maxLate(shared bool) time.Duration {
+	if shared {
+		return job.LateShared / 2
+	}
+	return job.LateAlone / 2
+}
+
+// Reserve takes n slots on a budget, if one is free within horizon; it returns no slots otherwise.
+//
+// One statement moves the row, by the database's clock at that very moment: the transaction's start
+// would, after a wait for the row, hand out slots in the past. A second reads where the row stands
+// together with the clock, so that slots become local instants without trusting this process's clock.
+func (s *Store) Reserve(ctx context.Context, budget string, n int, pace job.Pace, horizon time.Duration) (job.Slots, error) {
+	alone, shared := total(pace.Alone, n), total(pace.Shared, n)
+	mine := s.d.sql(`(holder = ? OR next_at < {clock} - ?)`)
+	move := s.d.sql(`UPDATE budgets SET seen_at = {clock},
+		step = CASE WHEN ` + mine + ` THEN ` + s.d.integer + ` ELSE ` + s.d.integer + ` END,
+		next_at = CASE WHEN next_at > {clock} THEN next_at ELSE {clock} END + CASE WHEN ` + mine + ` THEN ` + s.d.integer + ` ELSE ` + s.d.integer + ` END,
+		holder = ?
+		WHERE name = ? AND next_at <= {clock} + ?`)
+	var slots job.Slots
+	err := s.inTx(ctx, func(tx *gorm.DB) error {
+		slots = job.Slots{}
+		moved := tx.Exec(move, s.holder, lonely.Milliseconds(), alone, shared, s.holder, lonely.Milliseconds(), alone, shared,
+			s.holder, budget, horizon.Milliseconds())
+		if moved.Error != nil || moved.RowsAffected == 0 {
+			return moved.Error
+		}
+		var next, step, now int64
+		asked := time.Now()
+		if err := tx.Raw(s.d.sql(`SELECT next_at, step, {clock} FROM budgets WHERE name = ?`), budget).Row().Scan(&next, &step, &now); err != nil {
+			return err
+		}
+		answered := time.Now()
+		slots = job.Slots{
+			First: answered.Add(time.Duration(next-step-now) * time.Millisecond),
+			Step:  pace.Alone, N: n, Late: maxLate(step != alone),
+		}
+		if step != alone {
+			slots.Step = pace.Shared
+		}
+		if answered.Sub(asked) > slots.Late { // frozen or starved meanwhile: the slots' instants are not known
+			slots.N = 0
+		}
+		return nil
+	})
+	if err != nil {
+		return job.Slots{}, fmt.Errorf("reserve %s: %w", budget, err)
+	}
+	return slots, nil
+}
+
+// total is how far n slots move the row, in whole milliseconds and never less than they need.
+func total(step time.Duration, n int) int64 {
+	return int64((time.Duration(n)*step + time.Millisecond - 1) / time.Millisecond)
+}
+
+// Push keeps everybody from a budget for delay, because an upstream refused: kind says why. It stays in
+// the row, so the next tick knows too.
+func (s *Store) Push(ctx context.Context, budget string, delay time.Duration, kind job.Kind) error {
+	ms := delay.Milliseconds()
+	err := s.exec(ctx, func(db *gorm.DB) error {
+		return db.Exec(s.d.sql(`UPDATE budgets SET pushes = pushes + 1, pushed_by = ?,
+			pushed_until = CASE WHEN pushed_until > {now} + ? THEN pushed_until ELSE {now} + ? END,
+			next_at = CASE WHEN next_at > {now} + ? THEN next_at ELSE {now} + ? END
+			WHERE name = ?`), string(kind), ms, ms, ms, ms, budget).Error
+	})
+	if err != nil {
+		return fmt.Errorf("push %s: %w", budget, err)
+	}
+	return nil
+}

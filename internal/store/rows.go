@@ -1,0 +1,125 @@
+package store
+
+import (
+	"database/sql"
+	"time"
+
+	"migwatch/internal/job"
+)
+
+// Instants are integer UTC milliseconds in the database: text and native times compare differently on
+// every engine. This file is where they are converted.
+
+func millis(t time.Time) int64 { return t.UnixMilli() }
+
+func millisOrNil(t *time.Time) any {
+	if t == nil {
+		return nil
+	}
+	return t.UnixMilli()
+}
+
+func instant(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+func instantOrNil(ms sql.NullInt64) *time.Time {
+	if !ms.Valid {
+		return nil
+	}
+	t := instant(ms.Int64)
+	return &t
+}
+
+func int64OrNil(n sql.NullInt64) *int64 {
+	if !n.Valid {
+		return nil
+	}
+	return &n.Int64
+}
+
+func valueOrNil(n *int64) any {
+	if n == nil {
+		return nil
+	}
+	return *n
+}
+
+// jobColumns is what scanJob reads: a job and its newest snapshot.
+const jobColumns = `jobs.id, jobs.provider, jobs.scope, jobs.job_id, jobs.label, jobs.paused, jobs.phase, jobs.watched_at, jobs.changed_at,
+	jobs.next_at, jobs.last_attempt_at, jobs.failures, jobs.error_kind, jobs.error_code, jobs.error_message, jobs.error_request_id, jobs.error_at,
+	jobs.file_url, jobs.file_expires_at, jobs.epoch, jobs.lease_until,
+	s.seq, s.phase, s.status, s.progress, s.check_flag, s.error_code, s.message, s.records_succeeded, s.records_failed, s.request_id,
+	s.first_observed_at, s.last_observed_at, s.observations`
+
+// jobTables is where jobColumns come from.
+const jobTables = ` FROM jobs LEFT JOIN snapshots s ON s.job = jobs.id AND s.seq = jobs.seq `
+
+// snapshotColumns is what scanSnapshot reads.
+const snapshotColumns = `s.seq, s.phase, s.status, s.progress, s.check_flag, s.error_code, s.message, s.records_succeeded, s.records_failed, s.request_id,
+	s.first_observed_at, s.last_observed_at, s.observations`
+
+// jobRow is one row of jobColumns.
+type jobRow struct {
+	id, epoch, leaseUntil int64
+	job                   job.Job
+}
+
+// scanner is *sql.Rows or *sql.Row.
+type scanner interface{ Scan(into ...any) error }
+
+func (s *Store) scanJob(rows scanner) (jobRow, error) {
+	var (
+		r                           jobRow
+		j                           = &r.job
+		watched, changed            int64
+		next, attempt, errAt, fileX sql.NullInt64
+		failure                     job.Failure
+		url                         string
+		snap                        nullSnapshot
+	)
+	err := rows.Scan(append([]any{&r.id, &j.Key.Provider, &j.Key.Scope, &j.Key.ID, &j.Label, &j.Paused, &j.Phase, &watched, &changed,
+		&next, &attempt, &j.Polling.Failures, &failure.Kind, &failure.Code, &failure.Message, &failure.RequestID, &errAt,
+		&url, &fileX, &r.epoch, &r.leaseUntil}, snap.into()...)...)
+	if err != nil {
+		return r, err
+	}
+	j.WatchedAt, j.ChangedAt = instant(watched), instant(changed)
+	j.Polling.NextAt, j.Polling.LastAttemptAt = instantOrNil(next), instantOrNil(attempt)
+	if failure.Kind != "" {
+		failure.At = instant(errAt.Int64)
+		j.Polling.LastError = &failure
+	}
+	if fileX.Valid {
+		j.File = &job.File{ExpiresAt: instant(fileX.Int64)}
+		if plain, err := s.unseal(url, j.Key); err == nil && !plain.IsZero() {
+			j.File.URL = plain
+		}
+	}
+	j.Latest = snap.snapshot()
+	return r, nil
+}
+
+// nullSnapshot is a snapshot that may not be there.
+type nullSnapshot struct {
+	seq, progress, flag, code, good, bad, first, last, seen sql.NullInt64
+	phase, status, message, requestID                       sql.NullString
+}
+
+func (n *nullSnapshot) into() []any {
+	return []any{&n.seq, &n.phase, &n.status, &n.progress, &n.flag, &n.code, &n.message, &n.good, &n.bad, &n.requestID,
+		&n.first, &n.last, &n.seen}
+}
+
+func (n *nullSnapshot) snapshot() *job.Snapshot {
+	if !n.seq.Valid {
+		return nil
+	}
+	return &job.Snapshot{
+		Seq: n.seq.Int64,
+		Seen: job.Seen{
+			Phase: job.Phase(n.phase.String), Status: n.status.String, Message: n.message.String, RequestID: n.requestID.String,
+			Progress: int64OrNil(n.progress), CheckFlag: int64OrNil(n.flag), ErrorCode: int64OrNil(n.code),
+			RecordsSucceeded: int64OrNil(n.good), RecordsFailed: int64OrNil(n.bad),
+		},
+		FirstObservedAt: instant(n.first.Int64), LastObservedAt: instant(n.last.Int64), Observations: n.seen.Int64,
+	}
+}

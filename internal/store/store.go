@@ -1,0 +1,164 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"migwatch/internal/job"
+	"migwatch/internal/secret"
+	"migwatch/migrations"
+)
+
+// statementTimeout bounds every call of the store: without a deadline the drivers wait for ever in a
+// network that swallows packets.
+const statementTimeout = 15 * time.Second
+
+// Store is one database. It is safe for concurrent use.
+type Store struct {
+	write, read *gorm.DB // SQLite writes through one connection; elsewhere both are one pool
+	d           dialect
+	keys        *secret.Keyring
+	holder      string // names this process in budgets
+}
+
+// Options tune a Store. The zero value is right for a function.
+type Options struct {
+	Keys     *secret.Keyring // seals file URLs and credentials; nil: none is kept
+	MaxConns int             // open connections; 0: 4
+}
+
+// Open prepares the database that url names: sqlite:PATH, mysql://… or postgres://… . It reaches no
+// server yet, and it neither checks nor changes the schema: see Ready and Migrate.
+func Open(url secret.Text, o Options) (*Store, error) {
+	d, err := dialectOf(url.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	if o.MaxConns <= 0 {
+		o.MaxConns = 4
+	}
+	s := &Store{d: d, keys: o.Keys, holder: randomHex(8)}
+	write, read, err := d.open(o.MaxConns)
+	if err != nil {
+		return nil, err
+	}
+	if s.write, err = s.gorm(write); err != nil {
+		closeAll(write, read)
+		return nil, notReady(d.name, err)
+	}
+	s.read = s.write
+	if read != write {
+		if s.read, err = s.gorm(read); err != nil {
+			closeAll(write, read)
+			return nil, notReady(d.name, err)
+		}
+	}
+	return s, nil
+}
+
+// gorm wraps one pool. Its logger is off: every error is returned, and a logger prints values.
+func (s *Store) gorm(pool *sql.DB) (*gorm.DB, error) {
+	return gorm.Open(s.d.dialector(pool), &gorm.Config{
+		SkipDefaultTransaction:   true,
+		DisableNestedTransaction: true,
+		DisableAutomaticPing:     true,
+		TranslateError:           true,
+		Logger:                   logger.Discard,
+	})
+}
+
+// Engine is "sqlite", "mysql" or "postgres".
+func (s *Store) Engine() string { return s.d.name }
+
+// Close ends every connection.
+func (s *Store) Close() error {
+	write, err := s.write.DB()
+	if err != nil {
+		return err
+	}
+	read, err := s.read.DB()
+	if err != nil {
+		return err
+	}
+	return closeAll(write, read)
+}
+
+func closeAll(write, read *sql.DB) error {
+	err := write.Close()
+	if read != write {
+		err = errors.Join(err, read.Close())
+	}
+	return err
+}
+
+// Ready reports whether the database can be reached and has the schema this build works with. The
+// error is a *job.NotReadyError.
+func (s *Store) Ready(ctx context.Context) error {
+	var version sql.NullInt64
+	err := s.query(ctx, func(db *gorm.DB) error {
+		return db.Raw(`SELECT MAX(version_id) FROM goose_db_version`).Row().Scan(&version)
+	})
+	if err != nil {
+		return err
+	}
+	want := migrations.Version(s.d.name)
+	switch have := version.Int64; {
+	case have < want:
+		return &job.NotReadyError{Reason: fmt.Sprintf("the database of MIGWATCH_DATABASE_URL has schema version %d, this build needs %d: run migwatch migrate", have, want)}
+	case have > want+newerSchemas:
+		return &job.NotReadyError{Reason: fmt.Sprintf("the database of MIGWATCH_DATABASE_URL has schema version %d, this build knows %d: deploy a newer build", have, want)}
+	}
+	return nil
+}
+
+// newerSchemas is how many versions the schema may be ahead of the build: migrations expand first and
+// contract a release later, so the old build runs on the next schema.
+const newerSchemas = 1
+
+// Now is the database's clock.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	var ms int64
+	err := s.query(ctx, func(db *gorm.DB) error {
+		return db.Raw(s.d.sql(`SELECT {now}`)).Row().Scan(&ms)
+	})
+	return instant(ms), err
+}
+
+// query runs read with a deadline, again on a fresh connection where the first one had died: an
+// instance of a function is frozen between invocations and wakes with dead connections.
+func (s *Store) query(ctx context.Context, read func(db *gorm.DB) error) error {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	return s.again(ctx, func() error { return read(s.read.WithContext(ctx)) })
+}
+
+// exec is query for a statement that writes and may be run twice.
+func (s *Store) exec(ctx context.Context, write func(db *gorm.DB) error) error {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	return s.again(ctx, func() error { return write(s.write.WithContext(ctx)) })
+}
+
+// inTx runs work in one READ COMMITTED transaction, and again as a whole when the engine says that it
+// may succeed then, or when the end of COMMIT is unknown: so work must be idempotent.
+func (s *Store) inTx(ctx context.Context, work func(tx *gorm.DB) error) error {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	return s.again(ctx, func() error {
+		return s.write.WithContext(ctx).Transaction(work, s.d.txOptions)
+	})
+}
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	rand.Read(b) // never fails, by its documentation
+	return hex.EncodeToString(b)
+}

@@ -1,0 +1,320 @@
+// Package storetest says what every store must do. Each database runs it.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"migwatch/internal/job"
+	"migwatch/internal/secret"
+	"migwatch/internal/store"
+)
+
+// Fresh opens another handle on one empty, migrated database per test; every call within a test opens
+// the same one. o goes to store.Open.
+type Fresh func(t testing.TB, o store.Options) *store.Store
+
+// Run runs the suite. fresh gives a function that opens handles on a database of the test's own.
+func Run(t *testing.T, database func(t testing.TB) Fresh) {
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, open Fresh)
+	}{
+		{"WatchIsIdempotent", watchIsIdempotent},
+		{"KeysAreTakenLiterally", keysAreTakenLiterally},
+		{"PausedJobsAreNotClaimed", pausedJobsAreNotClaimed},
+		{"PollNow", pollNow},
+		{"UnwatchForgets", unwatchForgets},
+		{"ClaimsAreExclusive", claimsAreExclusive},
+		{"ManyClaimNothingTwice", manyClaimNothingTwice},
+		{"ReleaseRestores", releaseRestores},
+		{"RecordKeepsHistory", recordKeepsHistory},
+		{"RecordTwiceIsOnce", recordTwiceIsOnce},
+		{"LateTwinIsLost", lateTwinIsLost},
+		{"LostDoNotSpoilTheGroup", lostDoNotSpoilTheGroup},
+		{"BadOutcomeDoesNotSpoilTheGroup", badOutcomeDoesNotSpoilTheGroup},
+		{"FailedLookChangesNoHistory", failedLookChangesNoHistory},
+		{"RequestsDuringALookWin", requestsDuringALookWin},
+		{"FileURLsAreSealed", fileURLsAreSealed},
+		{"ListsPageThroughEverything", listsPageThroughEverything},
+		{"HistoryPages", historyPages},
+		{"EventsMissNothing", eventsMissNothing},
+		{"SlotsNeverCrowd", slotsNeverCrowd},
+		{"PushHoldsForAll", pushHoldsForAll},
+		{"SummaryCounts", summaryCounts},
+		{"MigrateManyAtOnce", migrateManyAtOnce},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, database(t)) })
+	}
+}
+
+func key(n int) job.Key {
+	return job.Key{Provider: job.DTS, Scope: "ap-shanghai", ID: "dts-" + strconv.Itoa(n)}
+}
+
+func ctxOf(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func watch(t testing.TB, s *store.Store, keys ...job.Key) {
+	t.Helper()
+	for _, k := range keys {
+		if _, created, err := s.Watch(ctxOf(t), k, job.Change{}); err != nil || !created {
+			t.Fatalf("watch %s: created %v, err %v", k, created, err)
+		}
+	}
+}
+
+func claim(t testing.TB, s *store.Store, budget string, n int, lease time.Duration) []job.Claim {
+	t.Helper()
+	claims, err := s.Claim(ctxOf(t), budget, n, lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return claims
+}
+
+// look claims k's only due job and settles what was seen.
+func look(t testing.TB, s *store.Store, k job.Key, seen *job.Seen, failure error, after time.Duration) job.Outcome {
+	t.Helper()
+	claims := claim(t, s, k.Budget(), 1, time.Minute)
+	if len(claims) != 1 || claims[0].Job.Key != k {
+		t.Fatalf("claimed %v, want one claim of %s", claims, k)
+	}
+	return job.Settle(claims[0], seen, failure, claims[0].At.Add(after))
+}
+
+func record(t testing.TB, s *store.Store, outcomes ...job.Outcome) []bool {
+	t.Helper()
+	recorded, err := s.Record(ctxOf(t), outcomes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return recorded
+}
+
+// see looks at k once more, whatever is due, and records it.
+func see(t testing.TB, s *store.Store, k job.Key, seen job.Seen) {
+	t.Helper()
+	if _, err := s.PollNow(ctxOf(t), k); err != nil {
+		t.Fatal(err)
+	}
+	if got := record(t, s, look(t, s, k, &seen, nil, 0)); !got[0] {
+		t.Fatalf("look at %s was lost", k)
+	}
+}
+
+func get(t testing.TB, s *store.Store, k job.Key) job.Job {
+	t.Helper()
+	j, err := s.Job(ctxOf(t), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+func history(t testing.TB, s *store.Store, k job.Key) []job.Snapshot {
+	t.Helper()
+	list, err := s.History(ctxOf(t), k, job.Span{Ascending: true}, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func events(t testing.TB, s *store.Store) []job.Event {
+	t.Helper()
+	list, err := s.Events(ctxOf(t), job.Filter{}, 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func running(percent int64) job.Seen {
+	return job.Seen{Phase: job.Running, Status: "running", Progress: &percent, RequestID: "r"}
+}
+
+func same(t testing.TB, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func watchIsIdempotent(t *testing.T, open Fresh) {
+	s := open(t, store.Options{})
+	k := job.Key{Provider: job.WeChat, Scope: "test2-4a89da", ID: "9223372036854775807"}
+	if _, err := s.Job(ctxOf(t), k); !errors.Is(err, job.ErrNotWatched) {
+		t.Fatalf("unwatched job: %v", err)
+	}
+	j, created, err := s.Watch(ctxOf(t), k, job.Change{Label: ptr("数据库 🚚")})
+	if err != nil || !created {
+		t.Fatal(created, err)
+	}
+	if j.Phase != job.Pending || j.Latest != nil || j.Label != "数据库 🚚" || j.Polling.NextAt == nil || !j.WatchedAt.Equal(j.ChangedAt) {
+		t.Errorf("new job: %+v", j)
+	}
+	again, created, err := s.Watch(ctxOf(t), k, job.Change{})
+	if err != nil || created {
+		t.Fatal(created, err)
+	}
+	same(t, "watched again", again, j)
+	renamed, _, err := s.Watch(ctxOf(t), k, job.Change{Label: ptr("")})
+	if err != nil || renamed.Label != "" {
+		t.Errorf("label %q, err %v", renamed.Label, err)
+	}
+}
+
+func keysAreTakenLiterally(t *testing.T, open Fresh) {
+	s := open(t, store.Options{})
+	watch(t, s, job.Key{Provider: job.DTS, Scope: "ap-shanghai", ID: "dts-a"}, job.Key{Provider: job.DTS, Scope: "ap-shanghai", ID: "dts-A"},
+		job.Key{Provider: job.WeChat, Scope: "env-a", ID: "1"}, job.Key{Provider: job.WeChat, Scope: "ENV-A", ID: "1"})
+	list, err := s.Jobs(ctxOf(t), job.Filter{Text: "TS-A"}, nil, 10)
+	if err != nil || len(list) != 2 {
+		t.Errorf("text finds %d jobs, err %v; want both cases", len(list), err)
+	}
+	if list, err = s.Jobs(ctxOf(t), job.Filter{Text: "ts_a"}, nil, 10); err != nil || len(list) != 0 {
+		t.Errorf("_ is a wildcard: %d jobs, err %v", len(list), err)
+	}
+}
+
+func pausedJobsAreNotClaimed(t *testing.T, open Fresh) {
+	s := open(t, store.Options{})
+	watch(t, s, key(1))
+	j, _, err := s.Watch(ctxOf(t), key(1), job.Change{Paused: ptr(true)})
+	if err != nil || !j.Paused || j.Polling.NextAt != nil {
+		t.Fatalf("paused: %+v, %v", j, err)
+	}
+	if got := claim(t, s, key(1).Budget(), 5, time.Minute); len(got) != 0 {
+		t.Errorf("claimed a paused job")
+	}
+	if _, err := s.PollNow(ctxOf(t), key(1)); !errors.Is(err, job.ErrPaused) {
+		t.Errorf("poll now: %v", err)
+	}
+	if _, _, err := s.Watch(ctxOf(t), key(1), job.Change{Paused: ptr(false)}); err != nil {
+		t.Fatal(err)
+	}
+	if got := claim(t, s, key(1).Budget(), 5, time.Minute); len(got) != 1 {
+		t.Errorf("a resumed job is not due")
+	}
+}
+
+func pollNow(t *testing.T, open Fresh) {
+	s := open(t, store.Options{})
+	k := job.Key{Provider: job.WeChat, Scope: "env-1", ID: "7"}
+	if _, err := s.PollNow(ctxOf(t), k); !errors.Is(err, job.ErrNotWatched) {
+		t.Errorf("unwatched: %v", err)
+	}
+	watch(t, s, k)
+	see(t, s, k, job.Seen{Phase: job.Succeeded, Status: "success"})
+	if j := get(t, s, k); j.Polling.NextAt != nil {
+		t.Fatalf("a final WeChat job is due at %v", j.Polling.NextAt)
+	}
+	if got := claim(t, s, k.Budget(), 1, time.Minute); len(got) != 0 {
+		t.Fatal("claimed a final WeChat job")
+	}
+	if j, err := s.PollNow(ctxOf(t), k); err != nil || j.Polling.NextAt == nil {
+		t.Fatal(j.Polling, err)
+	}
+	if got := claim(t, s, k.Budget(), 1, time.Minute); len(got) != 1 {
+		t.Fatal("a job asked for is not due")
+	}
+}
+
+func unwatchForgets(t *testing.T, open Fresh) {
+	s := open(t, store.Options{})
+	watch(t, s, key(1), key(2))
+	see(t, s, key(1), running(1))
+	o := func() job.Outcome {
+		if _, err := s.PollNow(ctxOf(t), key(1)); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range claim(t, s, key(1).Budget(), 2, time.Minute) {
+			if c.Job.Key == key(1) {
+				return job.Settle(c, ptr(running(2)), nil, c.At)
+			}
+		}
+		t.Fatal("not claimed")
+		return job.Outcome{}
+	}()
+	if err := s.Unwatch(ctxOf(t), key(1)); err != nil {
+		t.Fatal(err)
+	}
+	if got := record(t, s, o); got[0] {
+		t.Error("a look at a forgotten job was recorded")
+	}
+	if err := s.Unwatch(ctxOf(t), key(1)); !errors.Is(err, job.ErrNotWatched) {
+		t.Errorf("unwatch twice: %v", err)
+	}
+	if _, err := s.History(ctxOf(t), key(1), job.Span{}, 10); !errors.Is(err, job.ErrNotWatched) {
+		t.Errorf("history: %v", err)
+	}
+	same(t, "events left", events(t, s), []job.Event{})
+	watch(t, s, key(1))
+	if got := history(t, s, key(1)); len(got) != 0 {
+		t.Errorf("watched anew with %d old snapshots", len(got))
+	}
+}
+
+func fileURLsAreSealed(t *testing.T, open Fresh) {
+	ring, err := secret.NewKeyring([]secret.Text{secret.GenerateEncryptionKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := job.Key{Provider: job.WeChat, Scope: "env-1", ID: "7"}
+	seen := job.Seen{Phase: job.Succeeded, Status: "success", File: &job.File{URL: secret.New("https://x/?q-signature=canary"), ExpiresAt: time.UnixMilli(1700000000000).UTC()}}
+	for _, test := range []struct {
+		name string
+		o    store.Options
+		url  string
+	}{{"with a key", store.Options{Keys: ring}, "https://x/?q-signature=canary"}, {"without", store.Options{}, ""}} {
+		s := open(t, test.o)
+		if _, _, err := s.Watch(ctxOf(t), k, job.Change{}); err != nil {
+			t.Fatal(err)
+		}
+		see(t, s, k, seen)
+		f := get(t, s, k).File
+		if f == nil || !f.ExpiresAt.Equal(seen.File.ExpiresAt) {
+			t.Fatalf("%s: file %+v", test.name, f)
+		}
+		if got := reveal(f.URL); got != test.url {
+			t.Errorf("%s: url %q, want %q", test.name, got, test.url)
+		}
+	}
+}
+
+func reveal(h job.Hidden) string {
+	if h == nil {
+		return ""
+	}
+	return h.Reveal()
+}
+
+func migrateManyAtOnce(t *testing.T, open Fresh) {
+	// The database is migrated already; eight more find that out side by side. Empty databases are the
+	// engines' own tests, which know how to make one.
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			s := open(t, store.Options{})
+			if n, err := s.Migrate(ctxOf(t)); err != nil || n != 0 {
+				t.Errorf("migrated %d steps, err %v", n, err)
+			}
+			if err := s.Ready(ctxOf(t)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}

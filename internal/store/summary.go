@@ -1,0 +1,113 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"migwatch/internal/job"
+)
+
+// Due is how many jobs are due and not being looked at.
+func (s *Store) Due(ctx context.Context) (int64, error) {
+	var due sql.NullInt64
+	err := s.query(ctx, func(db *gorm.DB) error {
+		return db.Raw(s.d.sql(`SELECT SUM((SELECT COUNT(*) FROM jobs WHERE jobs.budget = b.name AND jobs.next_at <= {now} AND jobs.lease_until <= {now})) FROM budgets b`)).Row().Scan(&due)
+	})
+	return due.Int64, err
+}
+
+// Summary counts what is watched.
+func (s *Store) Summary(ctx context.Context) (job.Summary, error) {
+	sum := job.Summary{}
+	err := s.query(ctx, func(db *gorm.DB) error {
+		sum = emptySummary()
+		for _, count := range []func(*gorm.DB, *job.Summary) error{s.countJobs, s.countPaused, s.countFailing, s.countOverdue, s.lastTick} {
+			if err := count(db, &sum); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return job.Summary{}, fmt.Errorf("summarize: %w", err)
+	}
+	return sum, nil
+}
+
+func emptySummary() job.Summary {
+	sum := job.Summary{Jobs: map[job.Provider]map[job.Phase]int64{}, ByKind: map[job.Kind]int64{}}
+	for _, p := range job.Providers {
+		sum.Jobs[p] = map[job.Phase]int64{}
+		for _, phase := range job.Phases {
+			sum.Jobs[p][phase] = 0
+		}
+	}
+	return sum
+}
+
+func (s *Store) countJobs(db *gorm.DB, sum *job.Summary) error {
+	rows, err := db.Raw(`SELECT provider, phase, COUNT(*) FROM jobs GROUP BY provider, phase`).Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var provider job.Provider
+		var phase job.Phase
+		var n int64
+		if err := rows.Scan(&provider, &phase, &n); err != nil {
+			return err
+		}
+		sum.Watched += n
+		if sum.Jobs[provider] != nil {
+			sum.Jobs[provider][phase] = n
+		}
+	}
+	return rows.Err()
+}
+
+func (s *Store) countPaused(db *gorm.DB, sum *job.Summary) error {
+	return db.Raw(`SELECT COUNT(*) FROM jobs WHERE paused = 1`).Row().Scan(&sum.Paused)
+}
+
+func (s *Store) countFailing(db *gorm.DB, sum *job.Summary) error {
+	rows, err := db.Raw(`SELECT error_kind, COUNT(*) FROM jobs WHERE error_kind > '' GROUP BY error_kind`).Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var kind job.Kind
+		var n int64
+		if err := rows.Scan(&kind, &n); err != nil {
+			return err
+		}
+		sum.ByKind[kind] = n
+		sum.Failing += n
+	}
+	return rows.Err()
+}
+
+// countOverdue goes budget by budget, so that each step is a range of an index.
+func (s *Store) countOverdue(db *gorm.DB, sum *job.Summary) error {
+	var overdue, oldest sql.NullInt64
+	err := db.Raw(s.d.sql(`SELECT SUM((SELECT COUNT(*) FROM jobs WHERE jobs.budget = b.name AND jobs.next_at <= {now} - ?)),
+		MIN((SELECT MIN(jobs.next_at) FROM jobs WHERE jobs.budget = b.name AND jobs.next_at <= {now})) FROM budgets b`), job.Overdue.Milliseconds()).Row().Scan(&overdue, &oldest)
+	sum.Overdue, sum.OldestAt = overdue.Int64, instantOrNil(oldest)
+	return err
+}
+
+func (s *Store) lastTick(db *gorm.DB, sum *job.Summary) error {
+	var t job.Tick
+	var started, finished int64
+	err := db.Raw(`SELECT started_at, finished_at, claimed, recorded, changed, failed, released, lost, notified, due FROM ticks WHERE id = 1`).Row().
+		Scan(&started, &finished, &t.Claimed, &t.Recorded, &t.Changed, &t.Failed, &t.Released, &t.Lost, &t.Notified, &t.Due)
+	if err == nil && finished > 0 {
+		t.StartedAt, t.FinishedAt = instant(started), instant(finished)
+		sum.LastTick = &t
+	}
+	return err
+}

@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"migwatch/internal/job"
+)
+
+// The models of what is cold. Columns they lack have defaults or belong to the poller.
+type jobModel struct {
+	ID           int64 `gorm:"primaryKey"`
+	Provider     string
+	Scope        string
+	JobID        string
+	Budget       string
+	Label        string
+	Paused       int64
+	Phase        string
+	WatchedAt    int64
+	ChangedAt    int64
+	NextAt       *int64
+	ErrorMessage string // these two have no default on MySQL
+	FileURL      string `gorm:"column:file_url"`
+}
+
+func (jobModel) TableName() string { return "jobs" }
+
+type budgetModel struct {
+	Name string `gorm:"primaryKey"`
+}
+
+func (budgetModel) TableName() string { return "budgets" }
+
+// Watch begins to watch k, due at once, or changes what is set about it. created tells which.
+func (s *Store) Watch(ctx context.Context, k job.Key, c job.Change) (j job.Job, created bool, err error) {
+	for range maxTries { // each round meets another watcher or unwatcher of the same key
+		row, err := s.find(ctx, k)
+		if err == nil {
+			j, err = s.change(ctx, row, c)
+			return j, false, err
+		}
+		if !errors.Is(err, job.ErrNotWatched) {
+			return j, false, err
+		}
+		err = s.insert(ctx, k, c)
+		if err == nil {
+			j, err = s.Job(ctx, k)
+			return j, true, err
+		}
+		if !duplicate(err) {
+			return j, false, fmt.Errorf("watch %s: %w", k, err)
+		}
+	}
+	return j, false, fmt.Errorf("watch %s: others watch and unwatch it all the time", k)
+}
+
+func (s *Store) insert(ctx context.Context, k job.Key, c job.Change) error {
+	now, err := s.Now(ctx)
+	if err != nil {
+		return err
+	}
+	ms := millis(now)
+	m := jobModel{Provider: string(k.Provider), Scope: k.Scope, JobID: k.ID, Budget: k.Budget(), Phase: string(job.Pending), WatchedAt: ms, ChangedAt: ms, NextAt: &ms}
+	if c.Label != nil {
+		m.Label = *c.Label
+	}
+	if c.Paused != nil && *c.Paused {
+		m.Paused, m.NextAt = 1, nil
+	}
+	return s.exec(ctx, func(db *gorm.DB) error {
+		// The budget first: a job without one would never be claimed.
+		if err := db.Create(&budgetModel{Name: m.Budget}).Error; err != nil && !duplicate(err) {
+			return err
+		}
+		return db.Create(&m).Error
+	})
+}
+
+func (s *Store) change(ctx context.Context, row jobRow, c job.Change) (job.Job, error) {
+	k := row.job.Key
+	now, err := s.Now(ctx)
+	if err != nil {
+		return job.Job{}, err
+	}
+	err = s.exec(ctx, func(db *gorm.DB) error {
+		if c.Label != nil && *c.Label != row.job.Label {
+			if err := db.Exec(`UPDATE jobs SET label = ? WHERE id = ?`, *c.Label, row.id).Error; err != nil {
+				return err
+			}
+		}
+		switch {
+		case c.Paused == nil || *c.Paused == row.job.Paused:
+			return nil
+		case *c.Paused:
+			return db.Exec(`UPDATE jobs SET paused = 1, next_at = NULL WHERE id = ? AND paused = 0`, row.id).Error
+		}
+		return db.Exec(`UPDATE jobs SET paused = 0, next_at = ? WHERE id = ? AND paused = 1`, millisOrNil(row.job.Resume(now)), row.id).Error
+	})
+	if err != nil {
+		return job.Job{}, fmt.Errorf("watch %s: %w", k, err)
+	}
+	return s.Job(ctx, k)
+}
+
+// PollNow makes a job due now, final or not. A look that is on its way does not count: the job is
+// looked at once more.
+func (s *Store) PollNow(ctx context.Context, k job.Key) (job.Job, error) {
+	row, err := s.find(ctx, k)
+	if err != nil {
+		return job.Job{}, err
+	}
+	if row.job.Paused {
+		return job.Job{}, job.ErrPaused
+	}
+	err = s.exec(ctx, func(db *gorm.DB) error {
+		return db.Exec(s.d.sql(`UPDATE jobs SET next_at = {now}
+			WHERE id = ? AND paused = 0 AND (next_at IS NULL OR next_at > {now} OR lease_until > {now})`), row.id).Error
+	})
+	if err != nil {
+		return job.Job{}, fmt.Errorf("poll %s: %w", k, err)
+	}
+	j, err := s.Job(ctx, k)
+	if err == nil && j.Paused {
+		err = job.ErrPaused
+	}
+	return j, err
+}
+
+// Unwatch forgets a job and its history. The job's row goes first: a look on its way finds it gone and
+// writes nothing.
+func (s *Store) Unwatch(ctx context.Context, k job.Key) error {
+	row, err := s.find(ctx, k)
+	if err != nil {
+		return err
+	}
+	var gone bool
+	err = s.inTx(ctx, func(tx *gorm.DB) error {
+		done := tx.Exec(`DELETE FROM jobs WHERE id = ?`, row.id)
+		if gone = done.RowsAffected > 0; done.Error != nil {
+			return done.Error
+		}
+		if err := tx.Exec(`DELETE FROM snapshots WHERE job = ?`, row.id).Error; err != nil {
+			return err
+		}
+		return tx.Exec(`DELETE FROM events WHERE job = ?`, row.id).Error
+	})
+	if err != nil {
+		return fmt.Errorf("unwatch %s: %w", k, err)
+	}
+	if !gone {
+		return job.ErrNotWatched
+	}
+	return nil
+}
+
+// Finish remembers what a tick did.
+func (s *Store) Finish(ctx context.Context, t job.Tick, elapsed time.Duration) error {
+	err := s.exec(ctx, func(db *gorm.DB) error {
+		return db.Exec(s.d.sql(`UPDATE ticks SET started_at = {now} - ?, finished_at = {now},
+			claimed = ?, recorded = ?, changed = ?, failed = ?, released = ?, lost = ?, notified = ?, due = ?,
+			total_ticks = total_ticks + 1, total_claimed = total_claimed + ?, total_recorded = total_recorded + ?, total_changed = total_changed + ?,
+			total_failed = total_failed + ?, total_released = total_released + ?, total_lost = total_lost + ? WHERE id = 1`),
+			elapsed.Milliseconds(), t.Claimed, t.Recorded, t.Changed, t.Failed, t.Released, t.Lost, t.Notified, t.Due,
+			t.Claimed, t.Recorded, t.Changed, t.Failed, t.Released, t.Lost).Error
+	})
+	if err != nil {
+		return fmt.Errorf("remember the tick: %w", err)
+	}
+	return nil
+}
