@@ -1,0 +1,29 @@
+package httpapi
+
+import (
+	"context"
+
+	"migwatch/internal/job"
+)
+
+// Store is what the API asks of whoever remembers. Any method may return an error that wraps a
+// *job.NotReadyError; its Reason is shown to the client with 503.
+type Store interface {
+	// Jobs lists the jobs f chooses, most recently changed first, at most limit beyond after.
+	Jobs(ctx context.Context, f job.Filter, after *job.Place, limit int) ([]job.Listed, error)
+	// Job returns job.ErrNotWatched for a job nobody watches, as do all methods that take a key.
+	Job(ctx context.Context, k job.Key) (job.Job, error)
+	// History lists at most limit snapshots of one job.
+	History(ctx context.Context, k job.Key, s job.Span, limit int) ([]job.Snapshot, error)
+	// Events lists at most limit events with IDs beyond after, oldest first. Only Provider and Scope
+	// of f count.
+	Events(ctx context.Context, f job.Filter, after int64, limit int) ([]job.Event, error)
+	Summary(ctx context.Context) (job.Summary, error)
+	// Watch reports whether the job is new.
+	Watch(ctx context.Context, k job.Key, c job.Change) (j job.Job, created bool, err error)
+	Unwatch(ctx context.Context, k job.Key) error
+	// PollNow makes the job due at once; a paused one gives job.ErrPaused.
+	PollNow(ctx context.Context, k job.Key) (job.Job, error)
+	// Ready returns a *job.NotReadyError while the store cannot be reached or is not migrated.
+	Ready(ctx context.Context) error
+}
