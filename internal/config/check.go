@@ -1,0 +1,253 @@
+package config
+
+import (
+	"encoding/base64"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"migwatch/internal/secret"
+)
+
+const (
+	minKey  = 16    // characters of an API key
+	maxRate = 1000  // looks per second
+	maxDays = 36500 // of retention; a time.Duration holds 292 years
+	aesKey  = 43    // characters of an EncodingAESKey
+	day     = 24 * time.Hour
+)
+
+// settings judges what was read and gives it its types.
+func (l *loader) settings(r raw) Settings {
+	s := Settings{
+		Place: l.place, Cloud: l.cloud,
+		Database:        l.database(r.DatabaseURL),
+		PublicRead:      r.PublicRead,
+		WeChat:          l.wechat(r),
+		DTS:             DTS{URL: l.baseURL("MIGWATCH_DTS_URL", r.DTSURL), Rate: l.rate("MIGWATCH_DTS_RATE", r.DTSRate)},
+		Credentials:     l.credentials(r),
+		PollReserve:     l.positive("MIGWATCH_POLL_RESERVE", r.PollReserve),
+		PollTimeout:     l.positive("MIGWATCH_POLL_TIMEOUT", r.PollTimeout),
+		PollLease:       l.positive("MIGWATCH_POLL_LEASE", r.PollLease),
+		RetainSnapshots: l.days("MIGWATCH_RETENTION_SNAPSHOTS", r.RetentionSnapshots),
+		RetainEvents:    l.days("MIGWATCH_RETENTION_EVENTS", r.RetentionEvents),
+		FileURLs:        l.place != Query,
+		LogLevel:        l.level(r.LogLevel),
+	}
+	if r.FileURLs != nil {
+		s.FileURLs = *r.FileURLs
+	}
+	if !l.has("MIGWATCH_POLL_LEASE") && !l.has("MIGWATCH_POLL_TIMEOUT") && s.PollLease <= s.PollTimeout {
+		l.add("MIGWATCH_POLL_LEASE", "%v is not longer than MIGWATCH_POLL_TIMEOUT, %v: a look would outlive its claim", s.PollLease, s.PollTimeout)
+	}
+	s.AdminKeys, s.ReadKeys = l.keys(r)
+	s.EncryptionKeys, s.Keyring = l.encryption(r.EncryptionKeys)
+	if s.Keyring == nil && !s.WeChat.AppSecret.IsZero() && s.WeChat.AccessToken.IsZero() && s.WeChat.TokenURL.IsZero() {
+		l.warn("MIGWATCH_ENCRYPTION_KEYS is not set: no ticket or token can be stored, so MIGWATCH_WECHAT_APPSECRET cannot fetch tokens")
+	}
+	s.Warnings = l.warnings
+	return s
+}
+
+func (l *loader) warn(sentence string) { l.warnings = append(l.warnings, sentence) }
+
+func (l *loader) wechat(r raw) WeChat {
+	w := WeChat{
+		URL:           l.baseURL("MIGWATCH_WECHAT_URL", r.WeChatURL),
+		AccessToken:   l.header("MIGWATCH_WECHAT_ACCESS_TOKEN", r.AccessToken),
+		TokenURL:      r.TokenURL,
+		AppID:         r.AppID,
+		AppSecret:     r.AppSecret,
+		CallbackToken: r.CallbackToken,
+		Rate:          l.rate("MIGWATCH_WECHAT_RATE", r.WeChatRate),
+	}
+	if !w.TokenURL.IsZero() {
+		l.absolute("MIGWATCH_WECHAT_TOKEN_URL", w.TokenURL.Reveal())
+	}
+	w.CallbackAESKeys = l.aesKeys(r.CallbackAESKeys)
+	l.together(w, !r.CallbackAESKeys.IsZero())
+	return w
+}
+
+// together checks that what only works together is there together.
+func (l *loader) together(w WeChat, aesKeys bool) {
+	token, secretSet, id := !w.CallbackToken.IsZero(), !w.AppSecret.IsZero(), w.AppID != ""
+	if token && !aesKeys {
+		l.add("MIGWATCH_WECHAT_CALLBACK_AES_KEYS", "is missing; MIGWATCH_WECHAT_CALLBACK_TOKEN is set, and pushes need both")
+	}
+	if aesKeys && !token {
+		l.add("MIGWATCH_WECHAT_CALLBACK_TOKEN", "is missing; MIGWATCH_WECHAT_CALLBACK_AES_KEYS is set, and pushes need both")
+	}
+	if !id && secretSet {
+		l.add("MIGWATCH_WECHAT_APPID", "is missing; MIGWATCH_WECHAT_APPSECRET is set, and tokens need both")
+	} else if !id && (token || aesKeys) {
+		l.add("MIGWATCH_WECHAT_APPID", "is missing; a ticket push is only taken when it is for this app ID")
+	}
+	// The query function receives pushes with the ID alone: what it does not need, it should not hold.
+	pushesOnly := token && !l.place.holdsCloudKeys()
+	if id && !secretSet && !pushesOnly {
+		l.add("MIGWATCH_WECHAT_APPSECRET", "is missing; MIGWATCH_WECHAT_APPID is set, and tokens need both")
+	}
+}
+
+func (l *loader) aesKeys(list secret.Text) []secret.Text {
+	const name = "MIGWATCH_WECHAT_CALLBACK_AES_KEYS"
+	keys := split(list)
+	for i, k := range keys {
+		if _, err := base64.StdEncoding.DecodeString(k.Reveal() + "="); err != nil || len(k.Reveal()) != aesKey {
+			l.add(name, "key %d of %d is not an EncodingAESKey: 43 letters and digits, as shown on the open platform's page", i+1, len(keys))
+		}
+	}
+	if len(keys) > 2 {
+		l.add(name, "has %d keys; give the current and at most one previous", len(keys))
+	}
+	return keys
+}
+
+func (l *loader) credentials(r raw) Credentials {
+	c := Credentials{SecretID: r.SecretID, SecretKey: r.SecretKey, SessionToken: r.SessionToken}
+	switch {
+	case c.IsZero():
+		return Credentials{}
+	case c.SecretID.IsZero() && !l.has("TENCENTCLOUD_SECRETID"):
+		l.add("TENCENTCLOUD_SECRETID", "is missing; TENCENTCLOUD_SECRETKEY is set, and requests are signed with both")
+	case c.SecretKey.IsZero() && !l.has("TENCENTCLOUD_SECRETKEY"):
+		l.add("TENCENTCLOUD_SECRETKEY", "is missing; TENCENTCLOUD_SECRETID is set, and requests are signed with both")
+	}
+	return c
+}
+
+func (l *loader) keys(r raw) (admin, read []secret.Text) {
+	admin, read = split(r.AdminKeys), split(r.ReadKeys)
+	for name, keys := range map[string][]secret.Text{"MIGWATCH_ADMIN_KEYS": admin, "MIGWATCH_READ_KEYS": read} {
+		for i, k := range keys {
+			if len([]rune(k.Reveal())) < minKey {
+				l.add(name, "key %d of %d is shorter than 16 characters; `migwatch key` makes a good one", i+1, len(keys))
+			}
+			if !inHeader(k.Reveal()) {
+				l.add(name, "key %d of %d has a blank or a character that no HTTP header carries; `migwatch key` makes a good one", i+1, len(keys))
+			}
+		}
+	}
+	for i, k := range read {
+		for j, a := range admin {
+			if k.Equal(a) {
+				l.add("MIGWATCH_READ_KEYS", "key %d is also key %d of MIGWATCH_ADMIN_KEYS; a key is one or the other", i+1, j+1)
+			}
+		}
+	}
+	return admin, read
+}
+
+func (l *loader) encryption(list secret.Text) ([]secret.Text, *secret.Keyring) {
+	keys := split(list)
+	ring, err := secret.NewKeyring(keys)
+	if err != nil {
+		for line := range strings.Lines(err.Error()) {
+			l.add("MIGWATCH_ENCRYPTION_KEYS", "%s; `migwatch key --encryption` makes a good one", strings.TrimSpace(line))
+		}
+	}
+	return keys, ring
+}
+
+// split takes a comma-separated list apart; empty parts are nothing.
+func split(list secret.Text) []secret.Text {
+	var out []secret.Text
+	for part := range strings.SplitSeq(list.Reveal(), ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, secret.New(part))
+		}
+	}
+	return out
+}
+
+// header refuses what cannot be part of a request line or header.
+func (l *loader) header(name string, t secret.Text) secret.Text {
+	if !inHeader(t.Reveal()) {
+		l.add(name, "has a blank or a character that no token has; copy it again")
+	}
+	return t
+}
+
+func inHeader(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}
+
+// baseURL takes an absolute URL that paths are appended to.
+func (l *loader) baseURL(name, v string) string {
+	if v == "" {
+		return ""
+	}
+	u := l.absolute(name, v)
+	if u != nil && (u.RawQuery != "" || u.ForceQuery) {
+		l.add(name, "has a query; give the base URL alone, such as https://api.weixin.qq.com")
+	}
+	return strings.TrimRight(v, "/")
+}
+
+// absolute takes http and https URLs. The value is not shown: a key may be in it.
+func (l *loader) absolute(name, v string) *url.URL {
+	u, err := url.Parse(v)
+	switch {
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", u.Opaque != "", !validPort(u):
+		l.add(name, "is not an absolute URL; it begins with https:// and a host name")
+	case u.User != nil:
+		l.add(name, "has a user name or password; there is no place for one in this URL")
+	case u.Fragment != "" || strings.Contains(v, "#"):
+		l.add(name, "has a #; write %%23 where it is meant")
+	default:
+		if u.Scheme == "http" && !private(u.Hostname()) {
+			l.warn(name + " is http: tokens and answers travel unencrypted; use https unless the network is your own")
+		}
+		return u
+	}
+	return nil
+}
+
+// private reports whether host is on this machine or in a private network, as far as its name tells.
+func private(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") || !strings.Contains(host, ".") && !strings.Contains(host, ":") {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && (a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast())
+}
+
+func (l *loader) rate(name string, v float64) float64 {
+	if !l.has(name) && !(v > 0 && v <= maxRate) { // also not for NaN
+		l.add(name, "%v is not a rate; give more than 0 and at most %d looks per second", v, maxRate)
+	}
+	return v
+}
+
+func (l *loader) positive(name string, v time.Duration) time.Duration {
+	if !l.has(name) && v <= 0 {
+		l.add(name, "%v is not more than 0; give a duration such as 3s or 2m", v)
+	}
+	return v
+}
+
+func (l *loader) days(name string, n int) time.Duration {
+	if !l.has(name) && (n < 0 || n > maxDays) {
+		l.add(name, "%d is not a number of days from 0 (keep) to %d", n, maxDays)
+		return 0
+	}
+	return time.Duration(n) * day
+}
+
+func (l *loader) level(v string) slog.Level {
+	switch strings.ToLower(v) {
+	case "debug":
+		return slog.LevelDebug
+	case "info":
+		return slog.LevelInfo
+	case "warn":
+		return slog.LevelWarn
+	case "error":
+		return slog.LevelError
+	}
+	l.add("MIGWATCH_LOG_LEVEL", "%q is none of debug, info, warn, error", v)
+	return slog.LevelInfo
+}

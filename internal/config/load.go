@@ -1,0 +1,204 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// maxFile bounds a secret's file: no secret of ours is longer, and a device would never end.
+const maxFile = 64 << 10
+
+// Load reads settings from env, an explicit map: in a function each invocation brings its own.
+// readFile reads the files that settings named X_FILE point to. A returned error is an *Error and
+// lists all that is wrong.
+func Load(environ map[string]string, place Place, readFile func(string) ([]byte, error)) (Settings, error) {
+	l := loader{
+		env:      environ,
+		place:    place,
+		cloud:    strings.EqualFold(strings.TrimSpace(environ[RunEnv]), "SCF"),
+		readFile: readFile,
+		all:      All(),
+	}
+	l.checkNames()
+	r := l.parse(l.gather())
+	s := l.settings(r)
+	if len(l.list) > 0 {
+		return Settings{}, &Error{Problems: l.inOrder()}
+	}
+	return s, nil
+}
+
+// loader is one Load under way.
+type loader struct {
+	problems
+	env      map[string]string
+	place    Place
+	cloud    bool
+	readFile func(string) ([]byte, error)
+	all      []Setting
+	warnings []string
+}
+
+// inOrder gives the problems in the order of the README's table, so that two runs say the same.
+func (l *loader) inOrder() []Problem {
+	place := func(p Problem) int {
+		return slices.IndexFunc(l.all, func(s Setting) bool { return s.Name == strings.TrimSuffix(p.Setting, fileSuffix) })
+	}
+	slices.SortStableFunc(l.list, func(a, b Problem) int { return place(a) - place(b) })
+	return l.list
+}
+
+// checkNames finds typos: a misspelt setting would silently keep its default.
+func (l *loader) checkNames() {
+	for _, name := range slices.Sorted(maps.Keys(l.env)) {
+		if !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		if why := whyUnknown(name, l.all); why != "" {
+			l.add(name, "%s", why)
+		}
+	}
+}
+
+// gather gives each setting's value under its first name: trimmed, read from a file where one is
+// given, without the empty ones.
+func (l *loader) gather() map[string]string {
+	got := make(map[string]string)
+	for _, s := range l.all {
+		if v := l.value(s.Name, s.Secret); v != "" {
+			got[s.Name] = v
+		}
+	}
+	l.gatherCredentials(got)
+	return got
+}
+
+// gatherCredentials settles between two spellings. Where both name an ID and they differ, all comes
+// from the platform's own: half of each would be no credential at all.
+func (l *loader) gatherCredentials(got map[string]string) {
+	if !l.place.holdsCloudKeys() {
+		for first := range otherSpelling {
+			delete(got, first)
+		}
+		return
+	}
+	others := make(map[string]string, len(otherSpelling))
+	for first, second := range otherSpelling {
+		others[first] = l.value(second, true)
+	}
+	id, otherID := got["TENCENTCLOUD_SECRETID"], others["TENCENTCLOUD_SECRETID"]
+	if id != "" && otherID != "" && id != otherID {
+		return
+	}
+	for first, v := range others {
+		if got[first] == "" && v != "" {
+			got[first] = v
+		}
+	}
+}
+
+// value reads one variable, or its file.
+func (l *loader) value(name string, hidden bool) string {
+	v := strings.TrimSpace(l.env[name])
+	if hidden {
+		file := strings.TrimSpace(l.env[name+fileSuffix])
+		switch {
+		case file == "":
+		case v != "":
+			l.add(name, "both it and %s are set; keep one", name+fileSuffix)
+			return ""
+		case l.unresolved(name+fileSuffix, file):
+			return ""
+		default:
+			v = l.file(name+fileSuffix, file)
+		}
+	}
+	if l.unresolved(name, v) {
+		return ""
+	}
+	return v
+}
+
+// unresolved notices what the deployment tool leaves of a variable that was not set.
+func (l *loader) unresolved(name, v string) bool {
+	const remedy = "; set the variable it refers to where you deploy from, or remove the setting"
+	switch {
+	case strings.Contains(v, "${env:"):
+		l.add(name, "holds an unresolved ${env:…} of serverless.yml"+remedy)
+	case slices.ContainsFunc(strings.Split(v, ","), func(part string) bool { return strings.TrimSpace(part) == "undefined" }):
+		l.add(name, "holds the word undefined, which an unset ${env:…} of serverless.yml becomes"+remedy)
+	default:
+		return false
+	}
+	return true
+}
+
+// file reads a secret. The path is not shown: people put the secret itself there by mistake.
+func (l *loader) file(name, path string) string {
+	if l.readFile == nil {
+		l.add(name, "files cannot be read here; set %s itself", strings.TrimSuffix(name, fileSuffix))
+		return ""
+	}
+	b, err := l.readFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		l.add(name, "the file it names does not exist; it must be a path, not the secret itself")
+	case errors.Is(err, fs.ErrPermission):
+		l.add(name, "the file it names may not be read by this user; change its owner or mode")
+	case err != nil:
+		l.add(name, "the file it names cannot be read")
+	case len(b) > maxFile:
+		l.add(name, "the file it names is larger than 64 KiB; it must hold the secret alone")
+	case strings.TrimSpace(string(b)) == "":
+		l.add(name, "the file it names is empty")
+	default:
+		return strings.TrimSpace(string(b))
+	}
+	return ""
+}
+
+// parse reads the types. What cannot be read keeps its zero value, and has its problem.
+func (l *loader) parse(got map[string]string) raw {
+	r, err := env.ParseAsWithOptions[raw](env.Options{Environment: got})
+	if err == nil {
+		return r
+	}
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		l.add(prefix+"*", "cannot be read")
+		return r
+	}
+	for _, one := range all.Errors {
+		var p env.ParseError
+		if !errors.As(one, &p) {
+			l.add(prefix+"*", "cannot be read")
+			continue
+		}
+		f, _ := reflect.TypeFor[raw]().FieldByName(p.Name)
+		name := f.Tag.Get("env")
+		l.add(name, "%q is not %s", got[name], wanted(f.Type)) // texts never fail to parse: no secret comes here
+	}
+	return r
+}
+
+func wanted(t reflect.Type) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float64:
+		return "a number such as 5 or 0.5"
+	case reflect.Int:
+		return "a whole number"
+	default:
+		return "a duration such as 3s or 2m"
+	}
+}
