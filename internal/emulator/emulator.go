@@ -79,7 +79,7 @@ func (e *Emulator) Close() {
 
 // ServeHTTP answers as the API the request is for.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	at := e.options.Now()
+	at := e.options.Now().UTC() // first of all: the log is about arrivals
 	path := r.URL.Path
 	switch {
 	case strings.HasPrefix(path, "/_emulator/") && !e.options.Closed:

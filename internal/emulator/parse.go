@@ -172,15 +172,14 @@ func parseState(words []word, b *Block) (*State, error) {
 
 func parseField(text string, api API) (Field, error) {
 	name, value, _ := strings.Cut(text, "=")
+	var compact bytes.Buffer
+	if value == "none" {
+		compact.WriteString(value)
+	} else if err := json.Compact(&compact, []byte(value)); err != nil {
+		return Field{}, fmt.Errorf("%s: the value is neither JSON nor none", text)
+	}
 	if long := shortNames[name]; long != "" && api == DTS {
 		name = long
-	}
-	if value == "none" {
-		return Field{name, value}, nil
-	}
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, []byte(value)); err != nil {
-		return Field{}, fmt.Errorf("%s=%s: the value is neither JSON nor none", name, value)
 	}
 	return Field{name, compact.String()}, nil
 }
