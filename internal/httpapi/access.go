@@ -46,6 +46,9 @@ func (a *API) Access(r *http.Request, key string, need secret.Role) (secret.Role
 }
 
 func (a *API) access(r *http.Request, key string, presented bool, need secret.Role) (secret.Role, error) {
+	if a.opt.Broken != nil {
+		return secret.RoleNone, a.opt.Broken
+	}
 	public := a.opt.PublicRead && need <= secret.RoleRead
 	switch {
 	case public && !presented:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,9 @@ type Options struct {
 	// between requests. Its error is answered like one of the store's.
 	Open func(context.Context) (Store, error)
 	Keys secret.Keys
+	// Broken, if set, is why nothing that needs a key can be answered at all: the settings, and with them
+	// the keys, could not be read.
+	Broken error
 	// PublicRead opens reads to requests that present no key.
 	PublicRead bool
 	// FileURLs lets admin keys see file URLs.
@@ -75,6 +79,10 @@ func (d doors) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Requ
 		if err := checkQuery(r); err != nil {
 			d.Fail(w, r, err)
 			return
+		}
+		if ct := r.Header.Get("Content-Type"); ct != "" {
+			name, _, _ := strings.Cut(ct, ";")
+			r.Header.Set("Content-Type", strings.ToLower(strings.TrimSpace(name))) // huma compares letter by letter
 		}
 		h(w, r)
 	}))

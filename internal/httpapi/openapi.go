@@ -140,7 +140,7 @@ func addProblem(registry huma.Registry, responses map[string]*huma.Response, c c
 			names = "Retry-After"
 		}
 		out = &huma.Response{Headers: headerRefs(names), Content: map[string]*huma.MediaType{
-			"application/problem+json": {
+			problemType: {
 				Schema:   registry.Schema(reflect.TypeFor[Problem](), true, ""),
 				Examples: map[string]*huma.Example{},
 			},
@@ -148,7 +148,7 @@ func addProblem(registry huma.Registry, responses map[string]*huma.Response, c c
 		responses[status] = out
 	}
 	out.Description = strings.TrimSpace(out.Description + "\n\n`" + string(c) + "`: " + k.means)
-	out.Content["application/problem+json"].Examples[string(c)] = &huma.Example{Value: exampleProblem(c)}
+	out.Content[problemType].Examples[string(c)] = &huma.Example{Value: exampleProblem(c)}
 }
 
 // schemaName drops the suffix that only Go needs.

@@ -89,7 +89,7 @@ func (p *Problem) Error() string { return string(p.Code) + ": " + p.Detail }
 func (p *Problem) GetStatus() int { return p.Status }
 
 // ContentType makes huma send problems as problems.
-func (p *Problem) ContentType(string) string { return "application/problem+json" }
+func (p *Problem) ContentType(string) string { return problemType }
 
 func problem(c code, detail string) *Problem {
 	status := kinds[c].status
@@ -209,7 +209,7 @@ func write(w http.ResponseWriter, p *Problem) {
 	for _, name := range []string{"ETag", "Last-Modified", "Content-Encoding", "Content-Disposition"} {
 		h.Del(name) // a mounted page may have set them before it failed
 	}
-	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Type", problemType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(p.Status)

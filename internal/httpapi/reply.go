@@ -23,9 +23,10 @@ type reply struct {
 }
 
 const (
-	jsonType   = "application/json"
-	csvType    = "text/csv"
-	ndjsonType = "application/x-ndjson"
+	jsonType    = "application/json"
+	problemType = "application/problem+json"
+	csvType     = "text/csv"
+	ndjsonType  = "application/x-ndjson"
 
 	// Reads may be kept by the client that asked, and asked about again each time.
 	cacheReads = "private, no-cache"

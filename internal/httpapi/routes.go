@@ -22,8 +22,7 @@ func newHuma(a *API, version string) huma.API {
 			Info:       &huma.Info{Title: "migwatch", Version: version},
 			Components: &huma.Components{Schemas: registry},
 		},
-		// "json" is what huma looks up for problem+json.
-		Formats:       map[string]huma.Format{jsonType: huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		Formats:       map[string]huma.Format{jsonType: huma.DefaultJSONFormat, problemType: huma.DefaultJSONFormat},
 		DefaultFormat: jsonType,
 	})
 }

@@ -1,0 +1,331 @@
+package httpapi_test
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"migwatch/internal/job"
+)
+
+var nextURL = regexp.MustCompile(`^<([^>]+)>; rel="next"$`)
+
+// pages follows a list by its cursor, and checks that Link and cursor agree.
+func (r *rig) pages(path, parameter string) (items []map[string]any, sizes []int) {
+	r.Helper()
+	for range 50 {
+		g := r.ask("GET", path, readKey)
+		if g.status != 200 {
+			r.Fatalf("%s: %d %s", path, g.status, g.body)
+		}
+		v := g.json(r)
+		page := v["items"].([]any)
+		sizes = append(sizes, len(page))
+		for _, item := range page {
+			items = append(items, item.(map[string]any))
+		}
+		link := g.header.Get("Link")
+		next, _ := v["next_cursor"].(string)
+		if v["next_cursor"] == nil {
+			if link != "" {
+				r.Errorf("a Link on the last page: %s", link)
+			}
+			return items, sizes
+		}
+		m := nextURL.FindStringSubmatch(link)
+		if m == nil {
+			r.Fatalf("Link %q", link)
+		}
+		u, err := url.Parse(m[1])
+		if err != nil || u.Query().Get(parameter) != next || len(next) > 512 || url.QueryEscape(next) != next {
+			r.Fatalf("Link %s, next_cursor %q", link, next)
+		}
+		path = m[1]
+	}
+	r.Fatal("no end")
+	return nil, nil
+}
+
+func TestJobPages(t *testing.T) {
+	r := newRig(t, nil)
+	for i := range 23 {
+		scope := []string{"ap-shanghai", "ap-beijing"}[i%2]
+		r.watch(job.Key{Provider: job.DTS, Scope: scope, ID: fmt.Sprintf("dts-%02d", i)})
+	}
+	r.watch(job.Key{Provider: job.WeChat, Scope: "env-1", ID: "123"})
+	for i := range 8 { // these all change in the same millisecond
+		r.see(job.Key{Provider: job.DTS, Scope: "ap-beijing", ID: fmt.Sprintf("dts-%02d", 2*i+1)}, then, &job.Seen{Phase: job.Running, Status: "running"}, nil)
+	}
+	for _, test := range []struct {
+		query string
+		want  int
+		sizes []int
+	}{
+		{"limit=10", 24, []int{10, 10, 4}},
+		{"limit=24", 24, []int{24}},
+		{"limit=23", 24, []int{23, 1}},
+		{"limit=500", 24, []int{24}},
+		{"", 24, []int{24}},
+		{"limit=", 24, []int{24}},
+		{"provider=dts&limit=10", 23, []int{10, 10, 3}},
+		{"provider=wechat", 1, []int{1}},
+		{"provider=", 24, []int{24}},
+		{"scope=ap-beijing&limit=3", 11, []int{3, 3, 3, 2}},
+		{"phase=running&limit=3", 8, []int{3, 3, 2}},
+		{"phase=running&phase=failed&limit=3", 8, []int{3, 3, 2}},
+		{"phase=&phase=running", 8, []int{8}},
+		{"phase=running&phase=pending&phase=running&limit=20", 24, []int{20, 4}},
+		{"phase=failed", 0, []int{0}},
+		{"q=DTS-1&limit=4", 10, []int{4, 4, 2}},
+		{"q=%25", 0, []int{0}},
+		{"q=env-1", 1, []int{1}},
+		{"_=1&stage=release&limit=20", 24, []int{20, 4}},
+	} {
+		t.Run(test.query, func(t *testing.T) {
+			items, sizes := r.pages("/v1/jobs?"+test.query, "cursor")
+			if !slices.Equal(sizes, test.sizes) {
+				t.Errorf("pages of %v, want %v", sizes, test.sizes)
+			}
+			seen := map[any]bool{}
+			for i, item := range items {
+				if seen[item["job_id"]] {
+					t.Errorf("%v twice", item["job_id"])
+				}
+				seen[item["job_id"]] = true
+				if i > 0 && item["changed_at"].(string) > items[i-1]["changed_at"].(string) {
+					t.Errorf("%v is out of order", item["job_id"])
+				}
+			}
+			if len(items) != test.want {
+				t.Errorf("%d items, want %d", len(items), test.want)
+			}
+		})
+	}
+}
+
+// A cursor is a place in one list; anywhere else it is refused.
+func TestCursorsAreBound(t *testing.T) {
+	r := newRig(t, nil)
+	other := job.Key{Provider: job.DTS, Scope: "ap-shanghai", ID: "dts-2"}
+	r.watch(dtsKey, other)
+	for i := range 3 {
+		r.see(dtsKey, then.Add(time.Duration(i)*time.Minute), &job.Seen{Phase: job.Running, Progress: num(int64(i))}, nil)
+	}
+	history := "/v1/jobs/" + dtsKey.String() + "/history"
+	jobs := r.get("/v1/jobs?limit=1&provider=dts")["next_cursor"].(string)
+	snapshots := r.get(history + "?limit=1")["next_cursor"].(string)
+	for path, status := range map[string]int{
+		"/v1/jobs?provider=dts&cursor=" + jobs:                        200,
+		"/v1/jobs?provider=dts&limit=7&cursor=" + jobs:                200,
+		"/v1/jobs?cursor=" + jobs:                                     422,
+		"/v1/jobs?provider=dts&phase=running&cursor=" + jobs:          422,
+		"/v1/jobs?provider=dts&q=x&cursor=" + jobs:                    422,
+		"/v1/jobs?provider=dts&cursor=" + snapshots:                   422,
+		"/v1/jobs?provider=dts&cursor=" + jobs + "A":                  422,
+		"/v1/jobs?provider=dts&cursor=" + jobs + "%3D":                422,
+		"/v1/jobs?provider=dts&cursor=" + jobs[:len(jobs)-1]:          422,
+		history + "?cursor=" + snapshots:                              200,
+		history + "?order=desc&cursor=" + snapshots:                   200,
+		history + "?order=asc&cursor=" + snapshots:                    422,
+		history + "?since=2020-01-01T00:00:00Z&cursor=" + snapshots:   422,
+		history + "?cursor=" + jobs:                                   422,
+		"/v1/jobs/" + other.String() + "/history?cursor=" + snapshots: 422,
+		"/v1/events?cursor=" + jobs:                                   200, // no such parameter there
+	} {
+		if g := r.ask("GET", path, readKey); g.status != status {
+			t.Errorf("%s: %d, want %d: %s", path, g.status, status, g.body)
+		}
+	}
+}
+
+func seqs(items []map[string]any) (out []int) {
+	for _, item := range items {
+		out = append(out, int(item["seq"].(float64)))
+	}
+	return out
+}
+
+func TestHistoryPages(t *testing.T) {
+	r := newRig(t, nil)
+	r.watch(dtsKey)
+	for i := range 7 {
+		r.see(dtsKey, then.Add(time.Duration(i)*time.Minute), &job.Seen{Phase: job.Running, Status: "running", Progress: num(int64(i))}, nil)
+	}
+	at := func(minutes int) string {
+		return url.QueryEscape(then.Add(time.Duration(minutes) * time.Minute).In(time.FixedZone("", 8*3600)).Format(time.RFC3339Nano))
+	}
+	path := "/v1/jobs/" + dtsKey.String() + "/history?"
+	for _, test := range []struct {
+		query string
+		want  []int
+	}{
+		{"limit=3", []int{7, 6, 5, 4, 3, 2, 1}},
+		{"limit=3&order=asc", []int{1, 2, 3, 4, 5, 6, 7}},
+		{"limit=2&since=" + at(2) + "&until=" + at(5), []int{5, 4, 3}},
+		{"limit=2&order=asc&since=" + at(5), []int{6, 7}},
+		{"limit=1&until=" + at(2), []int{2, 1}},
+		{"since=" + at(60), nil},
+	} {
+		items, _ := r.pages(path+test.query, "cursor")
+		if got := seqs(items); !slices.Equal(got, test.want) {
+			t.Errorf("%s: %v, want %v", test.query, got, test.want)
+		}
+	}
+}
+
+// The other formats have the same rows and pages; their next page is in Link.
+func TestHistoryFormats(t *testing.T) {
+	r := newRig(t, nil)
+	r.watch(dtsKey)
+	texts := []string{"plain", "=1+1", "+1", "-1", "@x", "\tx", "\rx", "a \"quoted\", text", "two\nlines", "two\r\nlines", " blank ", "<b>&", "导出完成.", ""}
+	for i, text := range texts {
+		r.see(dtsKey, then.Add(time.Duration(i)*time.Minute), &job.Seen{Phase: job.Running, Status: "running", ErrorCode: num(-1), Progress: num(int64(i)), Message: text}, nil)
+	}
+	path := "/v1/jobs/" + dtsKey.String() + "/history?order=asc&limit=5"
+	want, _ := r.pages(path, "cursor")
+	var lines []map[string]any
+	var cells [][]string
+	for accept, take := range map[string]func(body string){
+		"application/x-ndjson": func(body string) {
+			for line := range strings.Lines(body) {
+				var v map[string]any
+				if err := json.Unmarshal([]byte(line), &v); err != nil {
+					t.Fatal(err)
+				}
+				lines = append(lines, v)
+			}
+		},
+		"text/csv": func(body string) {
+			if !strings.HasSuffix(body, "\r\n") {
+				t.Errorf("no CRLF at the end: %q", body)
+			}
+			rows, err := csv.NewReader(strings.NewReader(body)).ReadAll()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cells = append(cells, rows[1:]...)
+		},
+	} {
+		next := path
+		for next != "" {
+			g := r.ask("GET", next, readKey, "Accept", accept)
+			if g.status != 200 || !strings.HasPrefix(g.header.Get("Content-Type"), accept) || g.header.Get("Vary") != "Accept, Authorization" {
+				t.Fatalf("%d %v", g.status, g.header)
+			}
+			take(g.body)
+			next = ""
+			if m := nextURL.FindStringSubmatch(g.header.Get("Link")); m != nil {
+				next = m[1]
+			}
+		}
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("NDJSON differs from JSON:\n%s", diff)
+	}
+	if len(cells) != len(texts) {
+		t.Fatalf("%d rows of CSV", len(cells))
+	}
+	for i, row := range cells {
+		text := texts[i]
+		if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+			text = "'" + text
+		}
+		text = strings.ReplaceAll(text, "\r\n", "\n") // encoding/csv's reader does so
+		if row[6] != text || row[5] != "-1" || row[4] != "" || row[0] != fmt.Sprint(i+1) {
+			t.Errorf("row %d: %q, want the message %q", i, row, text)
+		}
+	}
+}
+
+func TestNegotiation(t *testing.T) {
+	r := newRig(t, nil)
+	r.watch(dtsKey)
+	for accept, want := range map[string]string{
+		"":                                 "application/json",
+		"*/*":                              "application/json",
+		"application/json":                 "application/json",
+		"application/*":                    "application/json",
+		"text/*":                           "text/csv",
+		"TEXT/CSV":                         "text/csv",
+		"text/csv, */*":                    "text/csv",
+		"*/*, text/csv":                    "text/csv",
+		"text/csv;q=0.5, */*":              "application/json",
+		"text/csv;q=0.5, application/json": "application/json",
+		"application/json;q=0, */*":        "text/csv",
+		"application/json;q=0, application/*, text/csv;q=0.1": "application/x-ndjson",
+		"text/csv;q=0.2, application/x-ndjson;q=0.3":          "application/x-ndjson",
+		"text/csv;header=absent;q=0.2,application/json;q=.1":  "text/csv",
+		"text/html,application/xhtml+xml,*/*;q=0.8":           "application/json",
+		"application/json;q=nonsense":                         "application/json",
+		"application/json;q=0":                                "",
+		"*/*;q=0":                                             "",
+		"image/png":                                           "",
+		"text/csvx":                                           "",
+		", ,":                                                 "application/json",
+	} {
+		g := r.ask("GET", "/v1/jobs/"+dtsKey.String()+"/history", readKey, "Accept", accept)
+		if want == "" {
+			g.wantProblem(r, 406, "not_acceptable")
+		} else if got, _, _ := strings.Cut(g.header.Get("Content-Type"), ";"); got != want {
+			t.Errorf("%q: %s, want %s", accept, got, want)
+		}
+		// Everything else is JSON, whatever is asked for.
+		if g := r.ask("GET", "/v1/jobs", readKey, "Accept", accept); g.header.Get("Content-Type") != "application/json" {
+			t.Errorf("%q: list is %s", accept, g.header.Get("Content-Type"))
+		}
+		if g := r.ask("GET", "/v1/jobs?limit=x", readKey, "Accept", accept); g.header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%q: problem is %s", accept, g.header.Get("Content-Type"))
+		}
+	}
+}
+
+// A client that follows events by the last ID it saw sees each once, also those that come meanwhile.
+func TestEventsAreFollowed(t *testing.T) {
+	r := newRig(t, nil)
+	r.watch(dtsKey, wechatKey)
+	phases := []job.Phase{job.Running, job.Failed}
+	var seen []string
+	last := ""
+	follow := func(limit int) {
+		for {
+			v := r.get(fmt.Sprintf("/v1/events?limit=%d&after=%s", limit, last))
+			items := v["items"].([]any)
+			for _, item := range items {
+				e := item.(map[string]any)
+				last = e["id"].(string)
+				seen = append(seen, fmt.Sprint(e["from"], ">", e["to"], "@", e["seq"]))
+			}
+			if v["next_cursor"] == nil {
+				return
+			}
+			if v["next_cursor"] != last {
+				t.Errorf("next_cursor %v, last ID %s", v["next_cursor"], last)
+			}
+		}
+	}
+	for i := range 7 {
+		r.see(dtsKey, then.Add(time.Duration(i)*time.Minute), &job.Seen{Phase: phases[i%2], Status: "x"}, nil)
+		if i == 4 {
+			follow(2)
+		}
+	}
+	follow(100)
+	want := []string{"pending>running@1", "running>failed@2", "failed>running@3", "running>failed@4", "failed>running@5", "running>failed@6", "failed>running@7"}
+	if diff := cmp.Diff(want, seen); diff != "" {
+		t.Error(diff)
+	}
+	r.see(wechatKey, then, &job.Seen{Phase: job.Partial, Status: "success"}, nil)
+	for query, n := range map[string]int{"provider=wechat": 1, "scope=test2-4a89da": 1, "provider=dts&scope=ap-beijing": 0, "provider=dts&scope=ap-shanghai": 7} {
+		if items, _ := r.pages("/v1/events?limit=3&"+query, "after"); len(items) != n {
+			t.Errorf("%s: %d events, want %d", query, len(items), n)
+		}
+	}
+}
