@@ -31,6 +31,7 @@ type LookError struct {
 	RequestID  string        // the upstream's
 	RetryAfter time.Duration // wait at least this long; 0 where nothing was said
 	Unlisted   bool          // a code no document lists: transient three times in a row, then invalid
+	Narrow     bool          // the refusal concerns this job's scope alone, not the whole budget
 	Err        error         // the cause, for errors.Is; never printed
 }
 

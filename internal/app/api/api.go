@@ -1,0 +1,88 @@
+// Package api wires the other half of migwatch: settings to the HTTP API over the store. It links no
+// upstream client and holds no cloud keys.
+package api
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"reflect"
+	"sync"
+	"time"
+
+	"migwatch/internal/app"
+	"migwatch/internal/config"
+	"migwatch/internal/httpapi"
+	"migwatch/internal/scf"
+	"migwatch/internal/secret"
+)
+
+// Roots are the first segments of all paths served here.
+var Roots = []string{"", "v1", "healthz", "readyz", "openapi.json", "metrics", "jobs", "badge", "assets", "session", "wechat"}
+
+// Server answers HTTP. It keeps what it built for as long as the settings stay the same.
+type Server struct {
+	Log   *app.Log
+	Place config.Place
+	Local bool // listens on loopback only: without any key it answers this machine
+
+	database app.Database
+
+	mu      sync.Mutex
+	used    config.Settings
+	handler http.Handler
+}
+
+// Handler gives the handler for an invocation with this environment. Wrong settings are answered, not
+// returned: every request is told what is wrong.
+func (s *Server) Handler(env map[string]string) http.Handler {
+	settings, err := config.Load(env, s.Place, os.ReadFile)
+	if err != nil {
+		s.Log.Error("the settings are wrong", "error", err.Error())
+		return s.build(settings, err)
+	}
+	s.Log.Use(settings)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.handler == nil || !same(s.used, settings) {
+		for _, w := range settings.Warnings {
+			s.Log.Warn(w)
+		}
+		s.handler, s.used = s.build(settings, nil), settings
+	}
+	return s.handler
+}
+
+// Close ends the store's connections.
+func (s *Server) Close() error { return s.database.Close() }
+
+// same compares what was set; the keyring is made of it.
+func same(a, b config.Settings) bool {
+	a.Keyring, b.Keyring = nil, nil
+	return reflect.DeepEqual(a, b)
+}
+
+// build makes the API of settings, or the one that tells why there is none.
+func (s *Server) build(settings config.Settings, wrong error) http.Handler {
+	o := httpapi.Options{
+		Open: func(ctx context.Context) (httpapi.Store, error) {
+			if wrong != nil {
+				return nil, app.NotReady(wrong)
+			}
+			return s.database.Open(ctx, settings)
+		},
+		Keys:       secret.NewKeys(settings.AdminKeys, settings.ReadKeys),
+		PublicRead: settings.PublicRead,
+		FileURLs:   settings.FileURLs,
+		Local:      s.Local,
+		Cloud:      settings.Cloud || s.Place == config.Query,
+		Now:        time.Now,
+		Log:        s.Log.Logger,
+		Version:    app.Version(),
+		RequestID:  scf.RequestID,
+	}
+	if wrong != nil {
+		o.Broken = app.NotReady(wrong)
+	}
+	return httpapi.New(o)
+}

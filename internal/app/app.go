@@ -1,0 +1,127 @@
+// Package app wires the parts together: settings to a store, a log that keeps secrets in, and what
+// both halves share. The halves are packages of their own, app/tick and app/api, so that the poll
+// function links no HTTP API and the query function no upstream client.
+//
+// It decides nothing by itself. Together with the mains it is where the clock and the process are
+// touched.
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"reflect"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"migwatch/internal/config"
+	"migwatch/internal/job"
+	"migwatch/internal/secret"
+	"migwatch/internal/store"
+)
+
+// Version is this build's, from the module or the commit it was built from.
+var Version = sync.OnceValue(func() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value[:min(len(s.Value), 12)]
+		}
+	}
+	return "devel"
+})
+
+// Log writes JSON lines out of which known secrets are blotted as the last stage.
+type Log struct {
+	*slog.Logger
+	out   *secret.Writer
+	level slog.LevelVar
+}
+
+// NewLog makes a Log that writes to w.
+func NewLog(w io.Writer) *Log {
+	l := &Log{out: secret.NewWriter(w)}
+	l.Logger = slog.New(slog.NewJSONHandler(l.out, &slog.HandlerOptions{Level: &l.level}))
+	return l
+}
+
+// Use takes the level and the secrets of s.
+func (l *Log) Use(s config.Settings) {
+	l.level.Set(s.LogLevel)
+	l.out.Add(s.Secrets()...)
+}
+
+// Hide blots out more secrets: those that come while the program runs.
+func (l *Log) Hide(secrets ...secret.Text) { l.out.Add(secrets...) }
+
+// recheck is how often the schema is looked at anew: it changes under a running process when somebody
+// migrates, in either direction of a release.
+const recheck = 5 * time.Minute
+
+// Database keeps a store open for as long as its settings stay the same.
+type Database struct {
+	mu    sync.Mutex
+	used  config.Settings
+	store *store.Store
+	ready time.Time // the schema was right then
+}
+
+// Open gives the store of s, ready to work. The error is or wraps a *job.NotReadyError.
+func (d *Database) Open(ctx context.Context, s config.Settings) (*store.Store, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.store == nil || !reflect.DeepEqual(d.used.Database, s.Database) || !reflect.DeepEqual(d.used.EncryptionKeys, s.EncryptionKeys) {
+		if err := d.close(); err != nil {
+			return nil, err
+		}
+		opened, err := store.Open(s.Database.URL, store.Options{Keys: s.Keyring})
+		if err != nil {
+			return nil, err
+		}
+		d.store, d.used = opened, s
+	}
+	if time.Since(d.ready) > recheck {
+		if err := d.store.Ready(ctx); err != nil {
+			return nil, err
+		}
+		d.ready = time.Now()
+	}
+	return d.store, nil
+}
+
+// Close ends the store's connections, if any.
+func (d *Database) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.close()
+}
+
+func (d *Database) close() error {
+	if d.store == nil {
+		return nil
+	}
+	err := d.store.Close()
+	d.store, d.ready = nil, time.Time{}
+	return err
+}
+
+// NotReady finds the sentence that may be shown to anybody in err: what is missing and what mends it.
+func NotReady(err error) *job.NotReadyError {
+	var not *job.NotReadyError
+	if errors.As(err, &not) {
+		return not
+	}
+	var wrong *config.Error
+	if errors.As(err, &wrong) {
+		return &job.NotReadyError{Reason: wrong.Error(), Err: err}
+	}
+	return &job.NotReadyError{Reason: "the settings cannot be read; the log has more", Err: err}
+}

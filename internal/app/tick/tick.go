@@ -1,0 +1,129 @@
+// Package tick wires one half of migwatch: settings and credentials of an invocation to a poller's
+// tick. It links no HTTP API.
+package tick
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"reflect"
+	"sync"
+	"time"
+
+	"migwatch/internal/app"
+	"migwatch/internal/cloudapi"
+	"migwatch/internal/cloudapi/dts"
+	"migwatch/internal/cloudapi/wechat"
+	"migwatch/internal/config"
+	"migwatch/internal/job"
+	"migwatch/internal/poller"
+	"migwatch/internal/secret"
+	"migwatch/internal/store"
+)
+
+// Ticker runs ticks. It keeps between them what may be kept: connections, and which tokens were
+// refused; never credentials.
+type Ticker struct {
+	Log   *app.Log
+	Place config.Place
+
+	mu        sync.Mutex // one tick at a time: an instance serves one event at a time
+	database  app.Database
+	transport *cloudapi.Transport
+	used      config.WeChat // what wechat was made of
+	wechat    *wechat.Client
+}
+
+// Tick does what one invocation with this environment is to do.
+func (t *Ticker) Tick(ctx context.Context, env map[string]string) (poller.Report, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	settings, err := config.Load(env, t.Place, os.ReadFile)
+	if err != nil {
+		return poller.Report{}, err
+	}
+	t.Log.Use(settings)
+	for _, w := range settings.Warnings {
+		t.Log.Warn(w)
+	}
+	db, err := t.database.Open(ctx, settings)
+	if err != nil {
+		return poller.Report{}, err
+	}
+	lookers, err := t.lookers(settings, db)
+	if err != nil {
+		return poller.Report{}, err
+	}
+	report, err := poller.Tick(ctx, poller.Options{
+		Store:   db,
+		Lookers: lookers,
+		Rates:   map[job.Provider]float64{job.WeChat: settings.WeChat.Rate, job.DTS: settings.DTS.Rate},
+		Timeout: settings.PollTimeout, Lease: settings.PollLease, Reserve: settings.PollReserve,
+		Log: t.Log.Logger,
+	})
+	return report, err
+}
+
+// Close ends connections.
+func (t *Ticker) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.transport != nil {
+		t.transport.Close()
+	}
+	return t.database.Close()
+}
+
+// lookers are the clients of both upstreams, with this invocation's credentials.
+func (t *Ticker) lookers(s config.Settings, db *store.Store) (map[job.Provider]poller.Looker, error) {
+	if t.transport == nil {
+		t.transport = cloudapi.NewTransport(cloudapi.Options{})
+	}
+	if t.wechat == nil || !reflect.DeepEqual(t.used, s.WeChat) {
+		client, err := t.newWeChat(s.WeChat)
+		if err != nil {
+			return nil, err
+		}
+		t.wechat, t.used = client, s.WeChat
+	}
+	c := s.Credentials
+	cloud, err := dts.New(dts.Options{
+		BaseURL: s.DTS.URL, Transport: t.transport, Now: time.Now,
+		Keys: dts.Static(dts.Keys{SecretID: c.SecretID, SecretKey: c.SecretKey, Token: c.SessionToken}),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("DTS: %w", err)
+	}
+	return map[job.Provider]poller.Looker{job.WeChat: t.wechat, job.DTS: cloud}, nil
+}
+
+func (t *Ticker) newWeChat(s config.WeChat) (*wechat.Client, error) {
+	source, err := t.source(s)
+	if err != nil {
+		return nil, err
+	}
+	return wechat.New(wechat.Options{BaseURL: s.URL, Transport: t.transport, Tokens: hiding{source, t.Log}, Now: time.Now})
+}
+
+// source is where the WeChat token comes from: the first way that is configured.
+func (t *Ticker) source(s config.WeChat) (wechat.Source, error) {
+	switch {
+	case !s.AccessToken.IsZero():
+		return wechat.NewFixed(s.AccessToken), nil
+	case !s.TokenURL.IsZero():
+		return wechat.NewService(wechat.ServiceOptions{URL: s.TokenURL, Transport: t.transport, Now: time.Now})
+	}
+	return wechat.Unset{}, nil
+}
+
+// hiding tells the log of every token before it is used.
+type hiding struct {
+	wechat.Source
+	log *app.Log
+}
+
+func (h hiding) Token(ctx context.Context) (secret.Text, error) {
+	token, err := h.Source.Token(ctx)
+	h.log.Hide(token)
+	return token, err
+}

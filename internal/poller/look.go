@@ -1,0 +1,135 @@
+package poller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"migwatch/internal/job"
+)
+
+// turn is when one look may go on the wire.
+type turn struct {
+	at     time.Time
+	late   time.Duration // missed by more, the slot is void
+	pushed int64         // the lane's refusals when the slot was taken
+}
+
+var (
+	// errNotBegun keeps a look from the wire: it is given back, not failed.
+	errNotBegun = errors.New("not begun")
+	errTimeout  = errors.New("the look took too long")
+	errOver     = errors.New("the tick is over")
+)
+
+// look looks at one claimed job and hands on what came of it.
+func (l *lane) look(c job.Claim, claimed time.Time, first turn) {
+	if !l.sleep(l.ctx, first.at.Add(-lead)) {
+		l.release(c)
+		return
+	}
+	seen, err := l.watched(c, first)
+	if err != nil && (errors.Is(err, errNotBegun) || l.ctx.Err() != nil) {
+		l.release(c)
+		return
+	}
+	out := job.Settle(c, seen, err, c.At.Add(time.Since(claimed)))
+	if out.Err != nil {
+		l.refused(out)
+	}
+	l.record.add(out)
+}
+
+// watched is the call itself: bounded in time, and contained should it panic.
+func (l *lane) watched(c job.Claim, first turn) (seen *job.Seen, err error) {
+	ctx, cancel := context.WithCancelCause(l.ctx)
+	defer cancel(nil)
+	over := time.AfterFunc(time.Until(l.end), func() { cancel(errOver) })
+	defer over.Stop()
+	slow := time.AfterFunc(time.Until(first.at)+l.Timeout, func() { cancel(errTimeout) })
+	defer slow.Stop()
+	defer func() {
+		if broken := recover(); broken != nil {
+			// A value may hold a secret; its type and the stack may not.
+			l.Log.Error("a look panicked", "job", c.Job.Key.String(), "panic", fmt.Sprintf("%T", broken), "stack", string(debug.Stack()))
+			seen, err = nil, &job.LookError{Kind: job.Invalid, Code: "panic", Message: "the look broke; the log has the stack"}
+		}
+	}()
+	pass := &gate{lane: l, next: first, slow: slow}
+	got, err := l.looker.Look(ctx, c.Job.Key, pass.wait)
+	if err == nil {
+		return &got, nil
+	}
+	if cause := context.Cause(ctx); pass.passed && (cause == errTimeout || cause == errOver) {
+		return nil, &job.LookError{Kind: job.Transient, Code: "timeout", Message: "no whole answer in the time a look may take", Err: cause}
+	} else if cause == errOver {
+		return nil, errNotBegun
+	}
+	return nil, err
+}
+
+// gate lets one look's calls through, each at a slot of its own.
+type gate struct {
+	*lane
+	next   turn
+	used   bool // next was used
+	passed bool
+	slow   *time.Timer
+}
+
+// wait returns at the slot's instant. A slot that is missed is void: the budget's other users rely on
+// its instant. A call after the first pays for itself.
+func (g *gate) wait(ctx context.Context) error {
+	for {
+		if g.used {
+			slots, ok := g.reserve(ctx, 1)
+			if !ok {
+				return errNotBegun
+			}
+			g.next = turn{at: slots.First, late: slots.Late, pushed: g.pushed.Load()}
+			g.slow.Reset(time.Until(g.next.at) + g.Timeout)
+		}
+		g.used = true
+		if !g.sleep(ctx, g.next.at) {
+			return errNotBegun
+		}
+		if g.pushed.Load() != g.next.pushed {
+			return errNotBegun
+		}
+		if time.Since(g.next.at) <= g.next.late {
+			g.passed = true
+			g.slow.Reset(g.Timeout)
+			return nil
+		}
+	}
+}
+
+// refused tells of a failed look, and slows the whole budget where the upstream asks for it.
+func (l *lane) refused(out job.Outcome) {
+	e := out.Err
+	level := slog.LevelDebug
+	if _, told := l.warned.LoadOrStore(string(out.Job.Key.Provider)+" "+string(e.Kind)+" "+e.Code, true); !told {
+		level = slog.LevelWarn // the first of its kind in this tick speaks for the others
+	}
+	l.Log.Log(l.ctx, level, "a look failed", "job", out.Job.Key.String(), "kind", string(e.Kind), "code", e.Code,
+		"message", e.Message, "request_id", e.RequestID, "next_at", out.Job.Polling.NextAt)
+	if e.Narrow {
+		return
+	}
+	var wait time.Duration
+	switch e.Kind {
+	case job.Throttled:
+		wait = max(e.RetryAfter, time.Second)
+	case job.Quota:
+		wait = job.NextQuotaDay(out.Job.Polling.LastError.At).Sub(out.Job.Polling.LastError.At)
+	default:
+		return
+	}
+	l.pushed.Add(1)
+	if err := l.Store.Push(l.ctx, l.budget, wait, e.Kind); err != nil {
+		l.Log.Error("cannot slow the budget down", "budget", l.budget, "error", err.Error())
+	}
+}

@@ -1,0 +1,195 @@
+// Package poller is one tick: claim what is due, wait for slots, look, settle, record. It keeps the
+// deadline, gives back what it could not look at, and contains what breaks.
+//
+// It knows no upstream (a Looker does), no column (a Store does) and decides nothing about jobs
+// (package job does). No transaction is open and no row locked while it looks.
+package poller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"migwatch/internal/job"
+)
+
+// Store is what a tick asks of the memory. See package store for what each promises.
+type Store interface {
+	Budgets(ctx context.Context) (map[string]time.Duration, error)
+	Claim(ctx context.Context, budget string, n int, lease time.Duration) ([]job.Claim, error)
+	Reserve(ctx context.Context, budget string, n int, pace job.Pace, horizon time.Duration) (job.Slots, error)
+	Push(ctx context.Context, budget string, delay time.Duration, kind job.Kind) error
+	Record(ctx context.Context, outcomes []job.Outcome) ([]bool, error)
+	Release(ctx context.Context, claims []job.Claim) (int64, error)
+	Due(ctx context.Context) (int64, error)
+	Finish(ctx context.Context, t job.Tick, elapsed time.Duration) error
+}
+
+// Looker looks at a job once. It calls gate before each upstream call it makes, as late as it can: gate
+// returns when the call may go on the wire. Its error is what gate returned, or a *job.LookError.
+type Looker interface {
+	Look(ctx context.Context, k job.Key, gate func(context.Context) error) (job.Seen, error)
+}
+
+// Options are the parts and the limits of a tick.
+type Options struct {
+	Store   Store
+	Lookers map[job.Provider]Looker
+	Rates   map[job.Provider]float64 // looks per second and budget, over all instances
+	Timeout time.Duration            // longest one look may take
+	Lease   time.Duration            // how long a claim lasts if its holder dies
+	Reserve time.Duration            // kept before the deadline to record what was seen
+	Log     *slog.Logger
+}
+
+// Report is what a tick did. Recorded + Failed + Released + Lost = Claimed.
+type Report struct {
+	Claimed   int64 `json:"claimed"`
+	Recorded  int64 `json:"recorded"` // looks that saw something, remembered
+	Changed   int64 `json:"changed"`  // of these, those that added a snapshot
+	Failed    int64 `json:"failed"`   // looks that failed, remembered
+	Released  int64 `json:"released"` // given back unlooked
+	Lost      int64 `json:"lost"`     // another poller had the job by then, or nothing could be written
+	Notified  int64 `json:"notified"`
+	Due       int64 `json:"due"` // still due at the end
+	ElapsedMS int64 `json:"elapsed_ms"`
+}
+
+const (
+	longestTick = 5 * time.Minute        // where ctx has no deadline
+	rescan      = time.Second            // how often a tick asks which budgets have due jobs
+	leastLook   = 500 * time.Millisecond // a look with less time than this is not begun
+	writeTime   = 5 * time.Second        // what a lease leaves for recording
+)
+
+// tick is one run of Tick.
+type tick struct {
+	Options
+	ctx    context.Context // ends with the invocation
+	end    time.Time       // looks end here
+	record *recorder
+	warned sync.Map // kinds of failed looks told of so far
+
+	mu      sync.Mutex
+	report  Report
+	waiting map[string]bool // budgets with a lane at work
+	lanes   sync.WaitGroup
+}
+
+// Tick does all that is due, as far as the time until ctx's deadline and the budgets allow. It returns
+// an error only when it could not work at all; a failed look is data.
+func Tick(ctx context.Context, o Options) (Report, error) {
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, longestTick)
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	// A deadline shorter than the reserve still leaves half of it for looking.
+	end := deadline.Add(-min(o.Reserve, time.Until(deadline)/2))
+	t := &tick{Options: o, ctx: ctx, end: end, waiting: map[string]bool{}}
+	t.record = newRecorder(t)
+
+	worked, err := t.run()
+	t.lanes.Wait()
+	t.record.close()
+	// Whatever happens to ctx, what was done is told; a write that cannot be made ends with its own limit.
+	last, done := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	defer done()
+	if worked {
+		due, dueErr := o.Store.Due(last)
+		t.report.Due, err = due, errors.Join(err, dueErr)
+	}
+	t.report.ElapsedMS = time.Since(start).Milliseconds()
+	err = errors.Join(err, o.Store.Finish(last, t.report.tick(), time.Since(start)))
+	r := t.report
+	o.Log.Info("tick", "claimed", r.Claimed, "recorded", r.Recorded, "changed", r.Changed, "failed", r.Failed,
+		"released", r.Released, "lost", r.Lost, "notified", r.Notified, "due", r.Due, "elapsed_ms", r.ElapsedMS)
+	if err != nil && r.Claimed > 0 {
+		o.Log.Error("the tick worked, but not to its end", "error", err.Error())
+		err = nil
+	}
+	return r, err
+}
+
+func (r Report) tick() job.Tick {
+	return job.Tick{Claimed: r.Claimed, Recorded: r.Recorded, Changed: r.Changed, Failed: r.Failed, Released: r.Released,
+		Lost: r.Lost, Notified: r.Notified, Due: r.Due}
+}
+
+// run opens a lane for every budget that has due jobs, and looks for new ones while any is at work: a
+// hung upstream keeps nobody else waiting. It says whether there was anything to do.
+func (t *tick) run() (worked bool, err error) {
+	for {
+		due, err := t.Store.Budgets(t.ctx)
+		if err != nil {
+			if worked { // lanes are at work; they tell what they meet
+				t.Log.Error("cannot ask what is due", "error", err.Error())
+				return true, nil
+			}
+			return false, fmt.Errorf("ask what is due: %w", err)
+		}
+		worked = worked || len(due) > 0
+		for budget, wait := range due {
+			if wait < t.left() {
+				t.open(budget)
+			}
+		}
+		if !t.busy() || !t.sleep(t.ctx, time.Now().Add(rescan)) {
+			return worked, nil
+		}
+	}
+}
+
+// open starts a lane for budget, unless one is at work.
+func (t *tick) open(budget string) {
+	provider, _, _ := strings.Cut(budget, "/")
+	looker, rate := t.Lookers[job.Provider(provider)], t.Rates[job.Provider(provider)]
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.waiting[budget] || looker == nil || rate <= 0 {
+		return
+	}
+	t.waiting[budget] = true
+	t.lanes.Go(func() {
+		defer func() {
+			t.mu.Lock()
+			delete(t.waiting, budget)
+			t.mu.Unlock()
+		}()
+		newLane(t, budget, looker, rate).run()
+	})
+}
+
+func (t *tick) busy() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.waiting) > 0
+}
+
+// left is how long from now a look may still be begun.
+func (t *tick) left() time.Duration { return time.Until(t.end) - min(leastLook, t.Timeout) }
+
+// sleep waits until at; false when the tick's time for looking, or ctx, ends before.
+func (t *tick) sleep(ctx context.Context, at time.Time) bool {
+	if at.After(t.end) {
+		at = t.end
+	}
+	timer := time.NewTimer(time.Until(at))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return time.Now().Before(t.end)
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// count changes the report.
+func (t *tick) count(change func(r *Report)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	change(&t.report)
+}
