@@ -37,7 +37,16 @@ func TestControl(t *testing.T) {
 	control("POST", "tokens/expire", "", 204)
 	wants(t, askWeChat(t, server, "good", "env1", "7"), "42001")
 	wants(t, control("GET", "secrets", "", 200), "good\n", "key-of-permanent\n")
+	checkLog(t, e, control)
 
+	closed := httptest.NewServer(New(Options{Now: (&clock{now: noon}).Now, Closed: true}))
+	defer closed.Close()
+	wants(t, do(t, request(t, "GET", closed.URL+"/_emulator/secrets", "")), "40066")
+}
+
+// checkLog reads the log and the counts of TestControl from outside, and empties them.
+func checkLog(t *testing.T, e *Emulator, control func(method, path, body string, status int) answer) {
+	t.Helper()
 	var verdicts []string
 	for line := range strings.Lines(control("GET", "arrivals?after=1&api=wechat&scope=env1&job_id=7", "", 200).body) {
 		var a Arrival
@@ -65,10 +74,6 @@ func TestControl(t *testing.T) {
 	if len(e.Arrivals()) != 0 || len(e.Counts()) != 0 {
 		t.Error("the log is not empty")
 	}
-
-	closed := httptest.NewServer(New(Options{Now: (&clock{now: noon}).Now, Closed: true}))
-	defer closed.Close()
-	wants(t, do(t, request(t, "GET", closed.URL+"/_emulator/secrets", "")), "40066")
 }
 
 func TestLogIsBounded(t *testing.T) {

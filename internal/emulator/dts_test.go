@@ -36,78 +36,85 @@ func TestTC3Vectors(t *testing.T) {
 	}
 }
 
+const aCheck = `{"JobId":"dts-1kl0iy0v"}`
+
+var (
+	temporaryKey = Credential{ID: "AKIDtemporary", Key: "key-of-temporary", Token: "token"}
+	endedKey     = Credential{ID: "AKIDended", Key: "key-of-ended", Token: "token", Until: noon}
+)
+
+func setHeader(name, value string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set(name, value) }
+}
+
+func spoilSignature(old, new string) func(*http.Request) {
+	return func(r *http.Request) {
+		r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), old, new, 1))
+	}
+}
+
+var dtsRefusals = map[string]struct {
+	credential Credential
+	body       string
+	off        time.Duration
+	spoil      func(*http.Request) // after signing
+	code       string
+}{
+	"method":               {spoil: func(r *http.Request) { r.Method = "PUT" }, code: "UnsupportedProtocol"},
+	"query":                {spoil: func(r *http.Request) { r.URL.RawQuery = "Action=x" }, code: "InvalidParameter"},
+	"path":                 {spoil: func(r *http.Request) { r.URL.Path = "/dts" }, code: "InvalidParameter"},
+	"content type":         {spoil: setHeader("Content-Type", "text/plain"), code: "InvalidParameter"},
+	"no action":            {spoil: setHeader("X-TC-Action", ""), code: "MissingParameter"},
+	"no version":           {spoil: setHeader("X-TC-Version", ""), code: "MissingParameter"},
+	"no timestamp":         {spoil: setHeader("X-TC-Timestamp", ""), code: "MissingParameter"},
+	"no region":            {spoil: setHeader("X-TC-Region", ""), code: "MissingParameter"},
+	"no authorization":     {spoil: setHeader("Authorization", ""), code: "MissingParameter"},
+	"action":               {spoil: setHeader("X-TC-Action", "DescribeMigrateJobs"), code: "InvalidAction"},
+	"version":              {spoil: setHeader("X-TC-Version", "2021-12-06"), code: "NoSuchVersion"},
+	"region":               {spoil: setHeader("X-TC-Region", "shanghai"), code: "UnsupportedRegion"},
+	"timestamp no number":  {spoil: setHeader("X-TC-Timestamp", "now"), code: "InvalidParameter"},
+	"too late":             {off: -5*time.Minute - time.Second, code: "AuthFailure.SignatureExpire"},
+	"too early":            {off: 5*time.Minute + time.Second, code: "AuthFailure.SignatureExpire"},
+	"just in time":         {off: 5 * time.Minute},
+	"another algorithm":    {spoil: spoilSignature("TC3-", "TC4-"), code: "AuthFailure.InvalidAuthorization"},
+	"host not signed":      {spoil: spoilSignature(";host", ""), code: "AuthFailure.InvalidAuthorization"},
+	"signed out of order":  {spoil: spoilSignature("content-type;host", "host;content-type"), code: "AuthFailure.InvalidAuthorization"},
+	"short scope":          {spoil: spoilSignature("/tc3_request", ""), code: "AuthFailure.InvalidAuthorization"},
+	"more signed than was": {spoil: spoilSignature("content-type;host", "content-type;host;x-tc-action"), code: "AuthFailure.SignatureFailure"},
+	"another service":      {spoil: spoilSignature("/dts/", "/cvm/"), code: "AuthFailure.SignatureFailure"},
+	"another date":         {spoil: spoilSignature("2025-11-22", "2025-11-21"), code: "AuthFailure.SignatureFailure"},
+	"another host":         {spoil: func(r *http.Request) { r.Host = "127.0.0.1" }, code: "AuthFailure.SignatureFailure"},
+	"another type":         {spoil: setHeader("Content-Type", "application/json; charset=utf-8"), code: "AuthFailure.SignatureFailure"},
+	"unknown key":          {credential: Credential{ID: "AKIDnobody", Key: "k"}, code: "AuthFailure.SecretIdNotFound"},
+	"wrong key":            {credential: Credential{ID: permanent.ID, Key: "k"}, code: "AuthFailure.SignatureFailure"},
+	"temporary":            {credential: temporaryKey},
+	"without its token":    {credential: temporaryKey, spoil: func(r *http.Request) { r.Header.Del("X-TC-Token") }, code: "AuthFailure.TokenFailure"},
+	"with another token":   {credential: temporaryKey, spoil: setHeader("X-TC-Token", "t"), code: "AuthFailure.TokenFailure"},
+	"token too many":       {spoil: setHeader("X-TC-Token", "t"), code: "AuthFailure.TokenFailure"},
+	"ended":                {credential: endedKey, code: "AuthFailure.TokenFailure"},
+	"not JSON":             {body: "JobId=dts-1", code: "InvalidParameter"},
+	"no job":               {body: "{}", code: "MissingParameter"},
+	"wrong case":           {body: `{"JobID":"dts-1kl0iy0v"}`, code: "UnknownParameter"},
+	"more parameters":      {body: `{"JobId":"dts-1kl0iy0v","Limit":1}`, code: "UnknownParameter"},
+	"job a number":         {body: `{"JobId":1}`, code: "InvalidParameter"},
+	"job null":             {body: `{"JobId":null}`, code: "InvalidParameter"},
+	"job empty":            {body: `{"JobId":""}`, code: "InvalidParameter"},
+	"unknown job":          {body: `{"JobId":"dts-2"}`, code: "ResourceNotFound.JobNotExist"},
+	"job of elsewhere":     {body: `{"JobId":"dts-dau5czmd"}`, code: "ResourceNotFound.JobNotExist"},
+	"not a job's name":     {body: `{"JobId":"../x"}`, code: "ResourceNotFound.JobNotExist"},
+	"too large":            {body: aCheck + strings.Repeat(" ", maxBody), code: "RequestSizeLimitExceeded"},
+	"right":                {},
+}
+
 func TestDTSRefusals(t *testing.T) {
-	temporary := Credential{ID: "AKIDtemporary", Key: "key-of-temporary", Token: "token"}
-	ended := Credential{ID: "AKIDended", Key: "key-of-ended", Token: "token", Until: noon}
 	e, server, _ := begin(t, Options{
 		Script: script(t, checkJob),
-		DTS:    DTSOptions{Credentials: []Credential{permanent, temporary, ended}, PerSecond: -1},
+		DTS:    DTSOptions{Credentials: []Credential{permanent, temporaryKey, endedKey}, PerSecond: -1},
 	})
-	const right = `{"JobId":"dts-1kl0iy0v"}`
-	header := func(name, value string) func(*http.Request) {
-		return func(r *http.Request) { r.Header.Set(name, value) }
-	}
-	authorization := func(old, new string) func(*http.Request) {
-		return func(r *http.Request) {
-			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), old, new, 1))
-		}
-	}
-	tests := map[string]struct {
-		credential Credential
-		body       string
-		off        time.Duration
-		spoil      func(*http.Request) // after signing
-		code       string
-	}{
-		"method":               {spoil: func(r *http.Request) { r.Method = "PUT" }, code: "UnsupportedProtocol"},
-		"query":                {spoil: func(r *http.Request) { r.URL.RawQuery = "Action=x" }, code: "InvalidParameter"},
-		"path":                 {spoil: func(r *http.Request) { r.URL.Path = "/dts" }, code: "InvalidParameter"},
-		"content type":         {spoil: header("Content-Type", "text/plain"), code: "InvalidParameter"},
-		"no action":            {spoil: header("X-TC-Action", ""), code: "MissingParameter"},
-		"no version":           {spoil: header("X-TC-Version", ""), code: "MissingParameter"},
-		"no timestamp":         {spoil: header("X-TC-Timestamp", ""), code: "MissingParameter"},
-		"no region":            {spoil: header("X-TC-Region", ""), code: "MissingParameter"},
-		"no authorization":     {spoil: header("Authorization", ""), code: "MissingParameter"},
-		"action":               {spoil: header("X-TC-Action", "DescribeMigrateJobs"), code: "InvalidAction"},
-		"version":              {spoil: header("X-TC-Version", "2021-12-06"), code: "NoSuchVersion"},
-		"region":               {spoil: header("X-TC-Region", "shanghai"), code: "UnsupportedRegion"},
-		"timestamp no number":  {spoil: header("X-TC-Timestamp", "now"), code: "InvalidParameter"},
-		"too late":             {off: -5*time.Minute - time.Second, code: "AuthFailure.SignatureExpire"},
-		"too early":            {off: 5*time.Minute + time.Second, code: "AuthFailure.SignatureExpire"},
-		"just in time":         {off: 5 * time.Minute},
-		"another algorithm":    {spoil: authorization("TC3-", "TC4-"), code: "AuthFailure.InvalidAuthorization"},
-		"host not signed":      {spoil: authorization(";host", ""), code: "AuthFailure.InvalidAuthorization"},
-		"signed out of order":  {spoil: authorization("content-type;host", "host;content-type"), code: "AuthFailure.InvalidAuthorization"},
-		"short scope":          {spoil: authorization("/tc3_request", ""), code: "AuthFailure.InvalidAuthorization"},
-		"more signed than was": {spoil: authorization("content-type;host", "content-type;host;x-tc-action"), code: "AuthFailure.SignatureFailure"},
-		"another service":      {spoil: authorization("/dts/", "/cvm/"), code: "AuthFailure.SignatureFailure"},
-		"another date":         {spoil: authorization("2025-11-22", "2025-11-21"), code: "AuthFailure.SignatureFailure"},
-		"another host":         {spoil: func(r *http.Request) { r.Host = "127.0.0.1" }, code: "AuthFailure.SignatureFailure"},
-		"another type":         {spoil: header("Content-Type", "application/json; charset=utf-8"), code: "AuthFailure.SignatureFailure"},
-		"unknown key":          {credential: Credential{ID: "AKIDnobody", Key: "k"}, code: "AuthFailure.SecretIdNotFound"},
-		"wrong key":            {credential: Credential{ID: permanent.ID, Key: "k"}, code: "AuthFailure.SignatureFailure"},
-		"temporary":            {credential: temporary},
-		"without its token":    {credential: temporary, spoil: func(r *http.Request) { r.Header.Del("X-TC-Token") }, code: "AuthFailure.TokenFailure"},
-		"with another token":   {credential: temporary, spoil: header("X-TC-Token", "t"), code: "AuthFailure.TokenFailure"},
-		"token too many":       {spoil: header("X-TC-Token", "t"), code: "AuthFailure.TokenFailure"},
-		"ended":                {credential: ended, code: "AuthFailure.TokenFailure"},
-		"not JSON":             {body: "JobId=dts-1", code: "InvalidParameter"},
-		"no job":               {body: "{}", code: "MissingParameter"},
-		"wrong case":           {body: `{"JobID":"dts-1kl0iy0v"}`, code: "UnknownParameter"},
-		"more parameters":      {body: `{"JobId":"dts-1kl0iy0v","Limit":1}`, code: "UnknownParameter"},
-		"job a number":         {body: `{"JobId":1}`, code: "InvalidParameter"},
-		"job null":             {body: `{"JobId":null}`, code: "InvalidParameter"},
-		"job empty":            {body: `{"JobId":""}`, code: "InvalidParameter"},
-		"unknown job":          {body: `{"JobId":"dts-2"}`, code: "ResourceNotFound.JobNotExist"},
-		"job of elsewhere":     {body: `{"JobId":"dts-dau5czmd"}`, code: "ResourceNotFound.JobNotExist"},
-		"not a job's name":     {body: `{"JobId":"../x"}`, code: "ResourceNotFound.JobNotExist"},
-		"too large":            {body: right + strings.Repeat(" ", maxBody), code: "RequestSizeLimitExceeded"},
-		"right":                {},
-	}
-	for name, test := range tests {
+	for name, test := range dtsRefusals {
 		t.Run(name, func(t *testing.T) {
 			e.Forget()
-			body, by := or(test.body, right), or(test.credential, permanent)
+			body, by := or(test.body, aCheck), or(test.credential, permanent)
 			req := dtsRequest(t, server.URL, by, "ap-shanghai", body, noon.Add(test.off))
 			if test.spoil != nil {
 				test.spoil(req)

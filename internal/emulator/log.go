@@ -116,8 +116,6 @@ func (l *arrivals) list(after int64) []Arrival {
 		i := n - 1
 		if l.most > 0 {
 			i %= int64(l.most)
-		} else {
-			i -= oldest - 1
 		}
 		out = append(out, *l.ring[i])
 	}

@@ -109,59 +109,61 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+const aDTSJob, aWeChatJob = "dts ap-shanghai dts-1\n", "wechat env1 7\n"
+
+var syntaxErrors = map[string]struct {
+	text string
+	line int
+	word string // that the error names
+}{
+	"no header":           {"\n0s starting", 2, "0s"},
+	"unknown header":      {"mysql a b", 1, "mysql"},
+	"quoted header":       {`"dts" ap-shanghai dts-1`, 1, "dts"},
+	"no ID":               {"dts ap-shanghai", 1, "SCOPE ID"},
+	"wrong region":        {"dts shanghai dts-1", 1, "shanghai"},
+	"wrong environment":   {"wechat a_b 7", 1, "a_b"},
+	"wrong DTS ID":        {"dts ap-shanghai a/b", 1, "a/b"},
+	"wrong WeChat ID":     {"wechat env1 007", 1, "007"},
+	"ID beyond 64 bits":   {"wechat env1 9223372036854775808", 1, "9223"},
+	"zero bulk ID":        {"wechat env1 %04d x 5", 1, "%04d"},
+	"bulk without count":  {"dts ap-shanghai dts-%d", 1, "count"},
+	"count without bulk":  {"dts ap-shanghai dts-1 x 5", 1, "count"},
+	"two numbers in bulk": {"dts ap-shanghai dts-%d-%d x 5", 1, "count"},
+	"wrong verb in bulk":  {"dts ap-shanghai dts-%5d x 5", 1, "count"},
+	"count of zero":       {"dts ap-shanghai dts-%d x 0", 1, `"0"`},
+	"named twice":         {aDTSJob + "  0s starting\n" + aDTSJob, 3, "line 1"},
+	"kind on DTS":         {"dts ap-shanghai dts-1 export", 1, "export"},
+	"unknown API":         {"api mysql", 1, "wechat|dts"},
+	"scope of a token":    {"api component-token x", 1, "no scopes"},
+	"state of an API":     {"api wechat\n0s waiting", 2, "waiting"},
+	"wrong time":          {aDTSJob + "5 starting", 2, `"5"`},
+	"negative time":       {aDTSJob + "-5s starting", 2, "-5s"},
+	"time goes back":      {aDTSJob + "5s starting\n4s running", 3, "5s"},
+	"nothing happens":     {aDTSJob + "5s", 2, "5s"},
+	"quote without end":   {aDTSJob + `5s running "x`, 2, "quoted"},
+	"no blank behind":     {aDTSJob + `5s running "x"y`, 2, "blank"},
+	"two messages":        {aDTSJob + `5s running "x" "y"`, 2, "y"},
+	"records on DTS":      {aDTSJob + "5s running 1/2", 2, "1/2"},
+	"percent on WeChat":   {aWeChatJob + "5s reading 5%", 2, "5%"},
+	"file on DTS":         {aDTSJob + "5s finished file", 2, "file"},
+	"file of an import":   {"wechat env1 7 import\n5s success file", 2, "file"},
+	"field not JSON":      {aDTSJob + "5s finished check=yes", 2, "check=yes"},
+	"unquoted status":     {aDTSJob + "5s läuft", 2, "läuft"},
+	"error without code":  {aDTSJob + "5s error", 2, "error"},
+	"errcode not number":  {aWeChatJob + "5s error InternalError", 2, "InternalError"},
+	"status out of range": {aDTSJob + "5s http 99", 2, "99"},
+	"body without text":   {aDTSJob + "5s body", 2, "body"},
+	"delay without time":  {aDTSJob + "5s delay for 5s", 2, "delay"},
+	"modifier alone":      {aDTSJob + "5s hang for", 2, "for"},
+	"for no time":         {aDTSJob + "5s hang for 0s", 2, "no time"},
+	"twice the modifier":  {aDTSJob + "5s hang for 1s for 2s", 2, "for"},
+	"repeat what":         {aDTSJob + "repeat 2m", 2, "repeat every"},
+	"repeat too early":    {aDTSJob + "5s running\nrepeat every 5s", 3, "5s"},
+	"step after repeat":   {aDTSJob + "repeat every 5s\n6s running", 3, "6s"},
+}
+
 func TestSyntaxErrors(t *testing.T) {
-	const dts, wechat = "dts ap-shanghai dts-1\n", "wechat env1 7\n"
-	tests := map[string]struct {
-		text string
-		line int
-		word string // that the error names
-	}{
-		"no header":           {"\n0s starting", 2, "0s"},
-		"unknown header":      {"mysql a b", 1, "mysql"},
-		"quoted header":       {`"dts" ap-shanghai dts-1`, 1, "dts"},
-		"no ID":               {"dts ap-shanghai", 1, "SCOPE ID"},
-		"wrong region":        {"dts shanghai dts-1", 1, "shanghai"},
-		"wrong environment":   {"wechat a_b 7", 1, "a_b"},
-		"wrong DTS ID":        {"dts ap-shanghai a/b", 1, "a/b"},
-		"wrong WeChat ID":     {"wechat env1 007", 1, "007"},
-		"ID beyond 64 bits":   {"wechat env1 9223372036854775808", 1, "9223"},
-		"zero bulk ID":        {"wechat env1 %04d x 5", 1, "%04d"},
-		"bulk without count":  {"dts ap-shanghai dts-%d", 1, "count"},
-		"count without bulk":  {"dts ap-shanghai dts-1 x 5", 1, "count"},
-		"two numbers in bulk": {"dts ap-shanghai dts-%d-%d x 5", 1, "count"},
-		"wrong verb in bulk":  {"dts ap-shanghai dts-%5d x 5", 1, "count"},
-		"count of zero":       {"dts ap-shanghai dts-%d x 0", 1, `"0"`},
-		"named twice":         {dts + "  0s starting\n" + dts, 3, "line 1"},
-		"kind on DTS":         {"dts ap-shanghai dts-1 export", 1, "export"},
-		"unknown API":         {"api mysql", 1, "wechat|dts"},
-		"scope of a token":    {"api component-token x", 1, "no scopes"},
-		"state of an API":     {"api wechat\n0s waiting", 2, "waiting"},
-		"wrong time":          {dts + "5 starting", 2, `"5"`},
-		"negative time":       {dts + "-5s starting", 2, "-5s"},
-		"time goes back":      {dts + "5s starting\n4s running", 3, "5s"},
-		"nothing happens":     {dts + "5s", 2, "5s"},
-		"quote without end":   {dts + `5s running "x`, 2, "quoted"},
-		"no blank behind":     {dts + `5s running "x"y`, 2, "blank"},
-		"two messages":        {dts + `5s running "x" "y"`, 2, "y"},
-		"records on DTS":      {dts + "5s running 1/2", 2, "1/2"},
-		"percent on WeChat":   {wechat + "5s reading 5%", 2, "5%"},
-		"file on DTS":         {dts + "5s finished file", 2, "file"},
-		"file of an import":   {"wechat env1 7 import\n5s success file", 2, "file"},
-		"field not JSON":      {dts + "5s finished check=yes", 2, "check=yes"},
-		"unquoted status":     {dts + "5s läuft", 2, "läuft"},
-		"error without code":  {dts + "5s error", 2, "error"},
-		"errcode not number":  {wechat + "5s error InternalError", 2, "InternalError"},
-		"status out of range": {dts + "5s http 99", 2, "99"},
-		"body without text":   {dts + "5s body", 2, "body"},
-		"delay without time":  {dts + "5s delay for 5s", 2, "delay"},
-		"modifier alone":      {dts + "5s hang for", 2, "for"},
-		"for no time":         {dts + "5s hang for 0s", 2, "no time"},
-		"twice the modifier":  {dts + "5s hang for 1s for 2s", 2, "for"},
-		"repeat what":         {dts + "repeat 2m", 2, "repeat every"},
-		"repeat too early":    {dts + "5s running\nrepeat every 5s", 3, "5s"},
-		"step after repeat":   {dts + "repeat every 5s\n6s running", 3, "6s"},
-	}
-	for name, test := range tests {
+	for name, test := range syntaxErrors {
 		t.Run(name, func(t *testing.T) {
 			s, err := Parse(test.text)
 			syntax, ok := err.(*SyntaxError)

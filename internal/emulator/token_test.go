@@ -136,3 +136,14 @@ func TestTokenService(t *testing.T) {
 	}
 	get()
 }
+
+// A purchase shortens the life of the token before, and never lengthens it.
+func TestPurchaseNearTheEnd(t *testing.T) {
+	e, server, clock := begin(t, Options{Script: script(t, exportJob), WeChat: WeChatOptions{AppID: "wx1", AppSecret: "s", Ticket: "t"}})
+	old := buy(t, server, "wx1", "s", "t")
+	clock.pass(118 * time.Minute)
+	buy(t, server, "wx1", "s", "t")
+	clock.pass(2 * time.Minute)
+	wants(t, askWeChat(t, server, old, "test2-4a89da", "100071736"), `"errcode":42001,`)
+	wants(t, askWeChat(t, server, e.CurrentToken(), "test2-4a89da", "100071736"), `"errcode":0,`)
+}

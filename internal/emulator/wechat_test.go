@@ -17,6 +17,35 @@ wechat test2-4a89da 100071736 export
   9s success 3000/2 "导出完成." file
 `
 
+const aLook = `{"env":"test2-4a89da","job_id":100071736}`
+
+var wechatRefusals = map[string]struct{ method, query, body, code string }{
+	"method":              {"GET", "access_token=good", "", "43002"},
+	"no token":            {"POST", "", aLook, "41001"},
+	"empty token":         {"POST", "access_token=", aLook, "41001"},
+	"token in wrong case": {"POST", "access_Token=good", aLook, "41001"},
+	"token in the body":   {"POST", "", `{"access_token":"good","env":"test2-4a89da","job_id":100071736}`, "41001"},
+	"token in both":       {"POST", "access_token=good", `{"Access_Token":"good","env":"test2-4a89da","job_id":100071736}`, "40097"},
+	"unknown token":       {"POST", "access_token=bad", aLook, "40014"},
+	"replaced token":      {"POST", "access_token=REPLACED", aLook, "40001"},
+	"expired token":       {"POST", "access_token=short", aLook, "42001"},
+	"no body":             {"POST", "access_token=good", "", "44002"},
+	"not JSON":            {"POST", "access_token=good", `{"env":`, "47001"},
+	"JSON and more":       {"POST", "access_token=good", aLook + "x", "47001"},
+	"a list":              {"POST", "access_token=good", "[]", "47001"},
+	"null":                {"POST", "access_token=good", "null", "47001"},
+	"too large":           {"POST", "access_token=good", aLook + strings.Repeat(" ", maxBody), "47001"},
+	"no env":              {"POST", "access_token=good", `{"job_id":100071736}`, "40101"},
+	"no job":              {"POST", "access_token=good", `{"env":"test2-4a89da"}`, "40101"},
+	"job a string":        {"POST", "access_token=good", `{"env":"test2-4a89da","job_id":"100071736"}`, "40097"},
+	"job a fraction":      {"POST", "access_token=good", `{"env":"test2-4a89da","job_id":100071736.0}`, "40097"},
+	"job beyond 64 bits":  {"POST", "access_token=good", `{"env":"test2-4a89da","job_id":9223372036854775808}`, "40097"},
+	"env a number":        {"POST", "access_token=good", `{"env":7,"job_id":100071736}`, "40097"},
+	"names in wrong case": {"POST", "access_token=good", `{"Env":"test2-4a89da","Job_id":100071736}`, "40101"},
+	"unknown job":         {"POST", "access_token=good", `{"env":"test2-4a89da","job_id":1}`, "40097"},
+	"unknown environment": {"POST", "access_token=good", `{"env":"test2-4a89db","job_id":100071736}`, "40097"},
+}
+
 func TestWeChatRefusals(t *testing.T) {
 	e, server, clock := begin(t, Options{
 		Script: script(t, exportJob),
@@ -26,37 +55,10 @@ func TestWeChatRefusals(t *testing.T) {
 	first := buy(t, server, "wx1", "s", "t")
 	buy(t, server, "wx1", "s", "t")
 	clock.pass(time.Hour) // short has expired, first was replaced long ago
-	const right = `{"env":"test2-4a89da","job_id":100071736}`
-	tests := map[string]struct{ method, query, body, code string }{
-		"method":              {"GET", "access_token=good", "", "43002"},
-		"no token":            {"POST", "", right, "41001"},
-		"empty token":         {"POST", "access_token=", right, "41001"},
-		"token in wrong case": {"POST", "access_Token=good", right, "41001"},
-		"token in the body":   {"POST", "", `{"access_token":"good","env":"test2-4a89da","job_id":100071736}`, "41001"},
-		"token in both":       {"POST", "access_token=good", `{"Access_Token":"good","env":"test2-4a89da","job_id":100071736}`, "40097"},
-		"unknown token":       {"POST", "access_token=bad", right, "40014"},
-		"replaced token":      {"POST", "access_token=" + first, right, "40001"},
-		"expired token":       {"POST", "access_token=short", right, "42001"},
-		"no body":             {"POST", "access_token=good", "", "44002"},
-		"not JSON":            {"POST", "access_token=good", `{"env":`, "47001"},
-		"JSON and more":       {"POST", "access_token=good", right + "x", "47001"},
-		"a list":              {"POST", "access_token=good", "[]", "47001"},
-		"null":                {"POST", "access_token=good", "null", "47001"},
-		"too large":           {"POST", "access_token=good", right + strings.Repeat(" ", maxBody), "47001"},
-		"no env":              {"POST", "access_token=good", `{"job_id":100071736}`, "40101"},
-		"no job":              {"POST", "access_token=good", `{"env":"test2-4a89da"}`, "40101"},
-		"job a string":        {"POST", "access_token=good", `{"env":"test2-4a89da","job_id":"100071736"}`, "40097"},
-		"job a fraction":      {"POST", "access_token=good", `{"env":"test2-4a89da","job_id":100071736.0}`, "40097"},
-		"job beyond 64 bits":  {"POST", "access_token=good", `{"env":"test2-4a89da","job_id":9223372036854775808}`, "40097"},
-		"env a number":        {"POST", "access_token=good", `{"env":7,"job_id":100071736}`, "40097"},
-		"names in wrong case": {"POST", "access_token=good", `{"Env":"test2-4a89da","Job_id":100071736}`, "40101"},
-		"unknown job":         {"POST", "access_token=good", `{"env":"test2-4a89da","job_id":1}`, "40097"},
-		"unknown environment": {"POST", "access_token=good", `{"env":"test2-4a89db","job_id":100071736}`, "40097"},
-	}
-	for name, test := range tests {
+	for name, test := range wechatRefusals {
 		t.Run(name, func(t *testing.T) {
 			e.Forget()
-			got := do(t, request(t, test.method, server.URL+migrationState+"?"+test.query, test.body))
+			got := do(t, request(t, test.method, server.URL+migrationState+"?"+strings.Replace(test.query, "REPLACED", first, 1), test.body))
 			if got.status != 200 || got.header.Get("Content-Type") != "text/plain" {
 				t.Errorf("status %d, %s; refusals are 200 text/plain", got.status, got.header.Get("Content-Type"))
 			}
@@ -70,7 +72,7 @@ func TestWeChatRefusals(t *testing.T) {
 			}
 		})
 	}
-	wants(t, do(t, request(t, "POST", server.URL+"/componenttcb/other?access_token=good", right)), `"errcode":40066`)
+	wants(t, do(t, request(t, "POST", server.URL+"/componenttcb/other?access_token=good", aLook)), `"errcode":40066`)
 	e.ExpireTokens()
 	wants(t, askWeChat(t, server, "good", "test2-4a89da", "100071736"), `"errcode":42001`)
 }
