@@ -1,0 +1,26 @@
+package job
+
+import "time"
+
+// Stats is a Summary with what is counted beside the jobs: for those who draw curves of it.
+type Stats struct {
+	Summary
+	// OldestLookAt is the last look at the job that was looked at longest ago, among those that are
+	// looked at by themselves and were looked at before.
+	OldestLookAt *time.Time
+	Totals       Totals
+	Budgets      []BudgetStats // by name
+}
+
+// Totals count since the beginning; they never go down.
+type Totals struct {
+	Ticks, Claimed, Recorded, Changed, Failed, Released, Lost int64
+}
+
+// BudgetStats tells how often an upstream refused on one budget.
+type BudgetStats struct {
+	Name        string
+	Pushes      int64
+	PushedUntil *time.Time // nil: never pushed
+	PushedBy    Kind       // the last push's reason
+}

@@ -1,0 +1,62 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"migwatch/internal/job"
+)
+
+// Stats is Summary with the totals, the budgets and the oldest look.
+func (s *Store) Stats(ctx context.Context) (job.Stats, error) {
+	sum, err := s.Summary(ctx)
+	if err != nil {
+		return job.Stats{}, err
+	}
+	st := job.Stats{Summary: sum}
+	err = s.query(ctx, func(db *gorm.DB) error {
+		t := &st.Totals
+		err := db.Raw(`SELECT total_ticks, total_claimed, total_recorded, total_changed, total_failed, total_released, total_lost FROM ticks WHERE id = 1`).Row().
+			Scan(&t.Ticks, &t.Claimed, &t.Recorded, &t.Changed, &t.Failed, &t.Released, &t.Lost)
+		if err != nil {
+			return err
+		}
+		if st.Budgets, err = budgetStats(db); err != nil {
+			return err
+		}
+		// Budget by budget, so that final and paused jobs, whose next_at is NULL, are no part of any range.
+		var oldest sql.NullInt64
+		err = db.Raw(`SELECT MIN((SELECT MIN(jobs.last_attempt_at) FROM jobs WHERE jobs.budget = b.name AND jobs.next_at > 0)) FROM budgets b`).Row().Scan(&oldest)
+		st.OldestLookAt = instantOrNil(oldest)
+		return err
+	})
+	if err != nil {
+		return job.Stats{}, fmt.Errorf("read the totals: %w", err)
+	}
+	return st, nil
+}
+
+func budgetStats(db *gorm.DB) ([]job.BudgetStats, error) {
+	rows, err := db.Raw(`SELECT name, pushes, pushed_until, pushed_by FROM budgets ORDER BY name`).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []job.BudgetStats
+	for rows.Next() {
+		var b job.BudgetStats
+		var until int64
+		if err := rows.Scan(&b.Name, &b.Pushes, &until, &b.PushedBy); err != nil {
+			return nil, err
+		}
+		if until > 0 {
+			at := instant(until)
+			b.PushedUntil = &at
+		}
+		list = append(list, b)
+	}
+	return list, rows.Err()
+}
