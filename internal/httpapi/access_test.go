@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -17,7 +18,8 @@ func TestAccess(t *testing.T) {
 	readOnly := secret.NewKeys(nil, []secret.Text{secret.New(readKey)})
 	both := secret.NewKeys([]secret.Text{secret.New(adminKey)}, []secret.Text{secret.New(readKey)})
 	type o = httpapi.Options
-	for _, test := range []struct {
+	base := newRig(t, nil)
+	for i, test := range []struct {
 		name        string
 		o           o
 		header      []string // names and values
@@ -63,13 +65,13 @@ func TestAccess(t *testing.T) {
 		{"sandboxed page", o{Keys: none, Local: true}, []string{"Host", "localhost:8080", "Origin", "null"}, 403, 403},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t, func(o *httpapi.Options) {
+			r := base.serve(t, func(o *httpapi.Options) {
 				o.Keys, o.PublicRead, o.Local, o.Cloud = test.o.Keys, test.o.PublicRead, test.o.Local, test.o.Cloud
 			})
 			if g := r.ask("GET", "/v1/jobs", "", test.header...); g.status != test.read {
 				t.Errorf("read: %d, want %d: %s", g.status, test.read, g.body)
 			}
-			if g := r.ask("PUT", "/v1/jobs/dts/ap-beijing/dts-1", "", test.header...); g.status != test.write {
+			if g := r.ask("PUT", fmt.Sprintf("/v1/jobs/dts/ap-beijing/dts-%d", i), "", test.header...); g.status != test.write {
 				t.Errorf("write: %d, want %d: %s", g.status, test.write, g.body)
 			}
 			for _, open := range []string{"/healthz", "/readyz", "/openapi.json"} {

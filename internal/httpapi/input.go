@@ -237,8 +237,9 @@ type watchInput struct {
 
 // WatchBody is what a request to watch may set.
 type WatchBody struct {
-	Label  *string `json:"label,omitempty" maxLength:"200" nullable:"true" doc:"a name of your own; absent or null: unchanged"`
-	Paused *bool   `json:"paused,omitempty" nullable:"true" doc:"true: do not look at it; absent or null: unchanged"`
+	_      struct{} `additionalProperties:"false"`
+	Label  *string  `json:"label,omitempty" maxLength:"200" nullable:"true" example:"orders" doc:"a name of your own; absent or null: unchanged"`
+	Paused *bool    `json:"paused,omitempty" nullable:"true" example:"false" doc:"true: do not look at it; absent or null: unchanged"`
 }
 
 // Resolve checks what huma cannot.

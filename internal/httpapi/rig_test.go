@@ -66,9 +66,15 @@ func newRig(t *testing.T, change func(*httpapi.Options)) *rig {
 	if _, err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{T: t, store: s, log: &syncBuffer{}}
+	return (&rig{T: t, store: s}).serve(t, change)
+}
+
+// serve is another API on the same store.
+func (r *rig) serve(t *testing.T, change func(*httpapi.Options)) *rig {
+	t.Helper()
+	r = &rig{T: t, store: r.store, log: &syncBuffer{}}
 	o := httpapi.Options{
-		Open:     func(context.Context) (httpapi.Store, error) { return s, nil },
+		Open:     func(context.Context) (httpapi.Store, error) { return r.store, nil },
 		Keys:     secret.NewKeys([]secret.Text{secret.New(adminKey)}, []secret.Text{secret.New(readKey)}),
 		FileURLs: true, Now: func() time.Time { return then }, Version: "1.2.3",
 		Log: slog.New(slog.NewJSONHandler(r.log, nil)),

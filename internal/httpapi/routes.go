@@ -16,7 +16,7 @@ const maxBody = 64<<10 + 1
 // newHuma mounts nothing by itself: no docs page, no schemas, no $schema links.
 func newHuma(a *API, version string) huma.API {
 	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
-	return humago.New(doors{a}, huma.Config{
+	c := huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI:    "3.1.0",
 			Info:       &huma.Info{Title: "migwatch", Version: version},
@@ -24,7 +24,9 @@ func newHuma(a *API, version string) huma.API {
 		},
 		Formats:       map[string]huma.Format{jsonType: huma.DefaultJSONFormat, problemType: huma.DefaultJSONFormat},
 		DefaultFormat: jsonType,
-	})
+	}
+	c.AllowAdditionalPropertiesByDefault = true // answers may grow; WatchBody says otherwise for itself
+	return humago.New(doors{a}, c)
 }
 
 // routes registers all routes; documented, with everything that only OpenAPI tells.

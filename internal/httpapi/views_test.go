@@ -1,0 +1,111 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"migwatch/internal/job"
+	"migwatch/internal/secret"
+)
+
+func TestStamps(t *testing.T) {
+	for _, test := range []struct {
+		at   time.Time
+		want string
+	}{
+		{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), "2026-01-02T03:04:05.000Z"},
+		{time.Date(2026, 1, 2, 3, 4, 5, 987_654_321, time.UTC), "2026-01-02T03:04:05.987Z"},
+		{time.Date(2026, 1, 1, 3, 4, 5, 10_000_000, time.FixedZone("", 8*3600)), "2025-12-31T19:04:05.010Z"},
+	} {
+		if got := stamp(test.at); got != test.want {
+			t.Errorf("%s, want %s", got, test.want)
+		}
+	}
+}
+
+func TestFileViews(t *testing.T) {
+	soon := exampleTime.Add(time.Millisecond)
+	for _, test := range []struct {
+		name string
+		file job.File
+		show bool
+		want string
+	}{
+		{"shown", job.File{URL: secret.New("https://x/?a=1&b=2"), ExpiresAt: soon}, true, `{"available":true,"expires_at":"2026-03-01T08:00:00.001Z","url":"https://x/?a=1&b=2"}`},
+		{"not allowed", job.File{URL: secret.New("https://x"), ExpiresAt: soon}, false, `{"available":true,"expires_at":"2026-03-01T08:00:00.001Z","url":null}`},
+		{"at its end", job.File{URL: secret.New("https://x"), ExpiresAt: exampleTime}, true, `{"available":false,"expires_at":"2026-03-01T08:00:00.000Z","url":null}`},
+		{"not kept", job.File{ExpiresAt: soon}, true, `{"available":true,"expires_at":"2026-03-01T08:00:00.001Z","url":null}`},
+		{"kept as none", job.File{URL: secret.Text{}, ExpiresAt: soon}, true, `{"available":true,"expires_at":"2026-03-01T08:00:00.001Z","url":null}`},
+		{"end unknown", job.File{URL: secret.New("https://x")}, true, `{"available":false,"expires_at":null,"url":null}`},
+	} {
+		got := strings.TrimSpace(string(encode(viewFile(test.file, exampleTime, test.show))))
+		if got != test.want {
+			t.Errorf("%s: %s, want %s", test.name, got, test.want)
+		}
+	}
+	j := exampleFailed()
+	j.File = &job.File{URL: secret.New("https://x"), ExpiresAt: soon}
+	if v := viewJob(j, exampleTime, true); v.File != nil {
+		t.Error("a DTS job has a file")
+	}
+}
+
+// Whatever is missing, the keys of the contract are there, in its order.
+func TestEveryKeyIsAlwaysThere(t *testing.T) {
+	for name, test := range map[string]struct {
+		v    any
+		want string
+	}{
+		"job":      {viewJob(job.Job{}, exampleTime, true), "provider scope job_id label paused phase final watched_at changed_at latest file polling next_at last_attempt_at failures last_error"},
+		"snapshot": {viewSnapshot(job.Snapshot{}), "seq phase status progress check_flag error_code message records_succeeded records_failed request_id first_observed_at last_observed_at observations"},
+		"event":    {viewEvent(job.Event{}), "id provider scope job_id from to at seq message"},
+		"file":     {viewFile(job.File{}, exampleTime, true), "available expires_at url"},
+		"failure":  {failureView{}, "kind code message request_id at"},
+		"list":     {jobList{Items: []jobView{}}, "items next_cursor"},
+	} {
+		var keys []string
+		d := json.NewDecoder(strings.NewReader(string(encode(test.v))))
+		for key := true; ; {
+			token, err := d.Token()
+			if err != nil {
+				break
+			}
+			switch token := token.(type) {
+			case json.Delim:
+				key = true
+			case string:
+				if key {
+					keys = append(keys, token)
+				}
+				key = !key
+			default:
+				key = true
+			}
+		}
+		if got := strings.Join(keys, " "); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+	var sum summaryView
+	if err := json.Unmarshal(encode(viewSummary(job.Summary{})), &sum); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range job.Providers {
+		if len(sum.Jobs[p]) != len(job.Phases) {
+			t.Errorf("%s: %v", p, sum.Jobs[p])
+		}
+	}
+	if len(sum.FailingByKind) != len(job.Kinds) {
+		t.Errorf("%v", sum.FailingByKind)
+	}
+}
+
+func TestCut(t *testing.T) {
+	for _, test := range []struct{ s, want string }{{"", ""}, {"abc", "abc"}, {"abcd", "abc…"}, {"订单号码", "订单号…"}} {
+		if got := cut(test.s, 3); got != test.want {
+			t.Errorf("%q: %q, want %q", test.s, got, test.want)
+		}
+	}
+}
