@@ -1,0 +1,104 @@
+package job_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"migwatch/internal/job"
+)
+
+func TestKeyValidate(t *testing.T) {
+	for _, test := range []struct {
+		provider job.Provider
+		scope    string
+		id       string
+		wrong    string // the field named, "" for none
+	}{
+		{job.WeChat, "test2-4a89da", "100071736", ""},
+		{job.WeChat, strings.Repeat("a", 64), "9223372036854775807", ""},
+		{job.WeChat, strings.Repeat("a", 65), "1", "scope"},
+		{job.WeChat, "-env", "1", "scope"},
+		{job.WeChat, "env_1", "1", "scope"},
+		{job.WeChat, "", "1", "scope"},
+		{job.WeChat, "env", "0", "job_id"},
+		{job.WeChat, "env", "-1", "job_id"},
+		{job.WeChat, "env", "+1", "job_id"},
+		{job.WeChat, "env", "01", "job_id"},
+		{job.WeChat, "env", "9223372036854775808", "job_id"},
+		{job.WeChat, "env", "1e3", "job_id"},
+		{job.DTS, "ap-shanghai", "dts-dau5czmd", ""},
+		{job.DTS, "ap-shanghai-fsi", "dts_1", ""},
+		{job.DTS, "na-siliconvalley", "x", ""},
+		{job.DTS, "shanghai", "dts-1", "scope"},
+		{job.DTS, "AP-shanghai", "dts-1", "scope"},
+		{job.DTS, "ap-shanghai-", "dts-1", "scope"},
+		{job.DTS, "ap-" + strings.Repeat("a", 62), "dts-1", "scope"},
+		{job.DTS, "ap-shanghai\n", "dts-1", "scope"},
+		{job.DTS, "ap-shanghai", "dts/1", "job_id"},
+		{job.DTS, "ap-shanghai", "dts-\x00", "job_id"},
+		{job.DTS, "ap-shanghai", "дтс", "job_id"},
+		{"dns", "ap-shanghai", "dts-1", "provider"},
+	} {
+		err := job.Key{Provider: test.provider, Scope: test.scope, ID: test.id}.Validate()
+		var invalid *job.InvalidError
+		switch {
+		case test.wrong == "" && err != nil:
+			t.Errorf("%s/%s/%s: %v", test.provider, test.scope, test.id, err)
+		case test.wrong != "" && (!errors.As(err, &invalid) || invalid.Field != test.wrong || !strings.HasPrefix(err.Error(), test.wrong)):
+			t.Errorf("%s/%s/%q: %v, want a complaint about %s", test.provider, test.scope, test.id, err, test.wrong)
+		}
+	}
+}
+
+func TestPhases(t *testing.T) {
+	final := map[job.Phase]bool{job.Succeeded: true, job.Partial: true, job.Failed: true, job.Missing: true}
+	for _, p := range job.Phases {
+		if !p.Valid() || p.Final() != final[p] {
+			t.Errorf("%s: valid %v, final %v", p, p.Valid(), p.Final())
+		}
+	}
+	if job.Phase("done").Valid() || job.Phase("").Final() {
+		t.Error("a word of nobody's is a phase")
+	}
+}
+
+// TestPace holds the arithmetic of slots: at most rate sends within any second, for sends that are
+// late by at most J.
+func TestPace(t *testing.T) {
+	for _, rate := range []float64{0.5, 1, 5, 20, 1000} {
+		for _, p := range []struct {
+			step, late time.Duration
+		}{{job.PaceOf(rate).Alone, job.LateAlone}, {job.PaceOf(rate).Shared, job.LateShared}} {
+			// The worst case: the first send is late by J, all others on time.
+			n := 1
+			for at := p.step; at-p.late < time.Second; at += p.step {
+				n++
+			}
+			if most := max(rate, 1); float64(n) > most+1e-9 {
+				t.Errorf("rate %v: %d sends in a second", rate, n)
+			}
+		}
+	}
+	s := job.Slots{First: start, Step: 51250 * time.Microsecond, N: 3}
+	if got := s.At(2).Sub(start); got != 102500*time.Microsecond {
+		t.Errorf("the third slot is %v after the first", got)
+	}
+}
+
+func TestNextQuotaDay(t *testing.T) {
+	for at, want := range map[string]string{
+		"2026-03-01T15:59:59.999Z": "2026-03-01T16:00:00Z",
+		"2026-03-01T16:00:00Z":     "2026-03-02T16:00:00Z",
+		"2026-12-31T20:00:00Z":     "2027-01-01T16:00:00Z",
+	} {
+		now, err := time.Parse(time.RFC3339Nano, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := job.NextQuotaDay(now).Format(time.RFC3339); got != want {
+			t.Errorf("after %s comes %s, want %s", at, got, want)
+		}
+	}
+}
