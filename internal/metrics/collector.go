@@ -1,0 +1,126 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"migwatch/internal/job"
+)
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("migwatch_"+name, help, labels, nil)
+}
+
+var (
+	buildInfo = desc("build_info", "The running build; always 1.", "version")
+
+	jobs       = desc("jobs", "Watched jobs by provider and phase.", "provider", "phase")
+	paused     = desc("paused_jobs", "Watched jobs that are paused.")
+	overdue    = desc("overdue_jobs", "Jobs that have been due for longer than ten minutes.")
+	failing    = desc("failing_jobs", "Jobs whose last look failed, by the kind of failure.", "kind")
+	longestDue = desc("longest_due_seconds", "How long the job that is due longest has been due; 0 where none is.")
+	oldestLook = desc("oldest_look_timestamp_seconds", "The last look at the job that was looked at longest ago, among those looked at by themselves.")
+
+	lastTick     = desc("last_tick_timestamp_seconds", "When the last tick ended; absent before the first.")
+	tickDuration = desc("last_tick_duration_seconds", "How long the last tick took.")
+	tickLooks    = desc("last_tick_jobs", "Jobs that the last tick claimed, by what became of them.", "result")
+	tickDue      = desc("last_tick_due_jobs", "Jobs that were still due at the end of the last tick.")
+
+	ticks   = desc("ticks_total", "Ticks that ended.")
+	claimed = desc("claimed_jobs_total", "Jobs that ticks claimed, by what became of them.", "result")
+	changed = desc("changed_looks_total", "Looks that saw something new.")
+
+	pushes = desc("budget_pushes_total", "How often an upstream's refusal held a budget back.", "budget")
+	pushed = desc("budget_pushed_seconds", "How long a budget is still held back by an upstream's refusal.", "budget")
+)
+
+// collector shows one reading of the store.
+type collector struct {
+	st      job.Stats
+	version string
+	now     time.Time
+}
+
+// Describe implements prometheus.Collector.
+func (c collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{buildInfo, jobs, paused, overdue, failing, longestDue, oldestLook,
+		lastTick, tickDuration, tickLooks, tickDue, ticks, claimed, changed, pushes, pushed} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c collector) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	counter := func(d *prometheus.Desc, v int64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	gauge(buildInfo, 1, c.version)
+	c.collectJobs(gauge)
+	c.collectTick(gauge)
+	t := c.st.Totals
+	counter(ticks, t.Ticks)
+	counter(changed, t.Changed)
+	for _, r := range results(t.Recorded, t.Failed, t.Released, t.Lost) {
+		counter(claimed, r.n, r.name)
+	}
+	for _, b := range c.st.Budgets {
+		counter(pushes, b.Pushes, b.Name)
+		left := 0.0
+		if b.PushedUntil != nil {
+			left = max(0, b.PushedUntil.Sub(c.now).Seconds())
+		}
+		gauge(pushed, left, b.Name)
+	}
+}
+
+type gauger func(d *prometheus.Desc, v float64, labels ...string)
+
+func (c collector) collectJobs(gauge gauger) {
+	for _, p := range job.Providers {
+		for _, phase := range job.Phases {
+			gauge(jobs, float64(c.st.Jobs[p][phase]), string(p), string(phase))
+		}
+	}
+	gauge(paused, float64(c.st.Paused))
+	gauge(overdue, float64(c.st.Overdue))
+	for _, k := range job.Kinds {
+		gauge(failing, float64(c.st.ByKind[k]), string(k))
+	}
+	due := 0.0
+	if c.st.OldestAt != nil {
+		due = max(0, c.now.Sub(*c.st.OldestAt).Seconds())
+	}
+	gauge(longestDue, due)
+	if c.st.OldestLookAt != nil {
+		gauge(oldestLook, seconds(*c.st.OldestLookAt))
+	}
+}
+
+func (c collector) collectTick(gauge gauger) {
+	t := c.st.LastTick
+	if t == nil {
+		return
+	}
+	gauge(lastTick, seconds(t.FinishedAt))
+	gauge(tickDuration, t.FinishedAt.Sub(t.StartedAt).Seconds())
+	gauge(tickDue, float64(t.Due))
+	for _, r := range results(t.Recorded, t.Failed, t.Released, t.Lost) {
+		gauge(tickLooks, float64(r.n), r.name)
+	}
+}
+
+type result struct {
+	name string
+	n    int64
+}
+
+// results add up to what was claimed.
+func results(recorded, failed, released, lost int64) []result {
+	return []result{{"recorded", recorded}, {"failed", failed}, {"released", released}, {"lost", lost}}
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
