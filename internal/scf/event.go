@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // event is an HTTP event of any kind: an API gateway's, a function URL's (a part of the former), or
@@ -26,10 +27,10 @@ type event struct {
 	MultiValueHeaders fields `json:"multiValueHeaders"`
 	HeaderParameters  fields `json:"headerParameters"` // those the gateway's API declares
 
-	QueryString                     fields `json:"queryString"`
-	RawQueryString                  fields `json:"rawQueryString"`
-	MultiValueQueryStringParameters fields `json:"multiValueQueryStringParameters"`
-	QueryStringParameters           fields `json:"queryStringParameters"` // those the gateway's API declares
+	QueryString                     query `json:"queryString"`
+	RawQueryString                  query `json:"rawQueryString"`
+	MultiValueQueryStringParameters query `json:"multiValueQueryStringParameters"`
+	QueryStringParameters           query `json:"queryStringParameters"` // those the gateway's API declares
 
 	RequestContext requestContext `json:"requestContext"`
 }
@@ -114,7 +115,7 @@ func (e *event) sourceIP() string {
 // query joins the places a query may be in; a name counts where it comes first.
 func (e *event) query() url.Values {
 	q := make(url.Values)
-	for _, f := range []fields{e.MultiValueQueryStringParameters, e.QueryString, e.RawQueryString, e.QueryStringParameters} {
+	for _, f := range []query{e.MultiValueQueryStringParameters, e.QueryString, e.RawQueryString, e.QueryStringParameters} {
 		for name, values := range f {
 			if _, known := q[name]; !known {
 				q[name] = values
@@ -151,6 +152,10 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	*t = ""
 	switch b[0] {
 	case '"':
+		if plain := b[1 : len(b)-1]; bytes.IndexByte(plain, '\\') < 0 && utf8.Valid(plain) {
+			*t = text(plain) // nearly always, and much faster
+			return nil
+		}
 		return json.Unmarshal(b, (*string)(t))
 	case '{', '[', 'n':
 	default:
@@ -174,27 +179,52 @@ func (f *flag) UnmarshalJSON(b []byte) error {
 // them. null is no value at all; an object keeps its JSON. ?flag comes as true and stays "true".
 type fields map[string][]string
 
-// UnmarshalJSON takes an object, or a whole query as one string, and ignores anything else.
+// UnmarshalJSON ignores what is no object.
 func (f *fields) UnmarshalJSON(b []byte) error {
 	*f = nil
-	switch b[0] {
-	case '"':
-		var s string
-		_ = json.Unmarshal(b, &s)
-		q, _ := url.ParseQuery(strings.TrimPrefix(s, "?")) // what cannot be read is left out
-		*f = fields(q)
-	case '{':
-		var m map[string]values
-		if err := json.Unmarshal(b, &m); err != nil {
-			return err
-		}
-		*f = make(fields, len(m))
-		for name, v := range m {
-			if len(v) > 0 {
-				(*f)[name] = v
-			}
+	if b[0] != '{' || f.plain(b) {
+		return nil
+	}
+	var m map[string]values
+	if err := json.Unmarshal(b, &m); err != nil {
+		return err
+	}
+	*f = make(fields, len(m))
+	for name, v := range m {
+		if len(v) > 0 {
+			(*f)[name] = v
 		}
 	}
+	return nil
+}
+
+// plain reads an object that holds strings alone, as nearly all do, at half the cost.
+func (f *fields) plain(b []byte) bool {
+	var m map[string]string
+	if bytes.Contains(b, []byte("null")) || json.Unmarshal(b, &m) != nil {
+		return false
+	}
+	*f = make(fields, len(m))
+	all := make([]string, 0, len(m))
+	for name, v := range m {
+		all = append(all, v)
+		(*f)[name] = all[len(all)-1 : len(all) : len(all)]
+	}
+	return true
+}
+
+// query is fields, or the whole query as one string.
+type query fields
+
+// UnmarshalJSON leaves out what cannot be read.
+func (q *query) UnmarshalJSON(b []byte) error {
+	if b[0] != '"' {
+		return (*fields)(q).UnmarshalJSON(b)
+	}
+	var s string
+	_ = json.Unmarshal(b, &s)
+	parsed, _ := url.ParseQuery(strings.TrimPrefix(s, "?"))
+	*q = query(parsed)
 	return nil
 }
 
