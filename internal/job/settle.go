@@ -74,8 +74,8 @@ func remember(out *Outcome, seen Seen, at time.Time) {
 func settleFailure(out *Outcome, e *LookError, now time.Time) {
 	p := &out.Job.Polling
 	kind := e.Kind
-	if e.Unlisted && p.Failures >= 3 {
-		kind = Invalid
+	if e.Unlisted && p.Failures >= 3 && p.LastError != nil && p.LastError.Code == e.Code {
+		kind = Invalid // it did not pass by itself
 	}
 	p.Failures++
 	p.LastAttemptAt = &now

@@ -107,7 +107,10 @@ func checkNext(t *testing.T, name string, next *time.Time, least, most time.Dura
 }
 
 func TestRetry(t *testing.T) {
-	at := func(failures int64, j job.Job) job.Job { j.Polling.Failures = failures; return j }
+	at := func(failures int64, j job.Job) job.Job {
+		j.Polling.Failures, j.Polling.LastError = failures, &job.Failure{Code: "C"}
+		return j
+	}
 	done := fresh(wechatKey)
 	done.Phase, done.Latest = job.Succeeded, &job.Snapshot{Seq: 1, Seen: job.Seen{Phase: job.Succeeded}, FirstObservedAt: start, LastObservedAt: start}
 	midnight := time.Date(2026, 3, 1, 16, 0, 0, 0, time.UTC).Sub(start) // 00:00 in UTC+8

@@ -76,8 +76,10 @@ type tick struct {
 
 	mu      sync.Mutex
 	report  Report
-	waiting map[string]bool // budgets with a lane at work
+	opened  map[string]time.Time // budgets, and when their lanes were opened last
+	working int                  // lanes at work
 	lanes   sync.WaitGroup
+	ended   chan struct{} // a lane has ended
 }
 
 // Tick does all that is due, as far as the time until ctx's deadline and the budgets allow. It returns
@@ -89,7 +91,7 @@ func Tick(ctx context.Context, o Options) (Report, error) {
 	deadline, _ := ctx.Deadline()
 	// A deadline shorter than the reserve still leaves half of it for looking.
 	end := deadline.Add(-min(o.Reserve, time.Until(deadline)/2))
-	t := &tick{Options: o, ctx: ctx, end: end, waiting: map[string]bool{}}
+	t := &tick{Options: o, ctx: ctx, end: end, opened: map[string]time.Time{}, ended: make(chan struct{}, 1)}
 	t.record = newRecorder(t)
 
 	worked, err := t.run()
@@ -137,36 +139,52 @@ func (t *tick) run() (worked bool, err error) {
 				t.open(budget)
 			}
 		}
-		if !t.busy() || !t.sleep(t.ctx, time.Now().Add(rescan)) {
+		if !t.busy() || !t.pause() {
 			return worked, nil
 		}
 	}
 }
 
-// open starts a lane for budget, unless one is at work.
+// open starts a lane for budget, unless one is at work or was a moment ago.
 func (t *tick) open(budget string) {
 	provider, _, _ := strings.Cut(budget, "/")
 	looker, rate := t.Lookers[job.Provider(provider)], t.Rates[job.Provider(provider)]
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.waiting[budget] || looker == nil || rate <= 0 {
+	if looker == nil || rate <= 0 || time.Since(t.opened[budget]) < rescan {
 		return
 	}
-	t.waiting[budget] = true
+	t.opened[budget] = time.Now().Add(longestTick) // for as long as it works
+	t.working++
 	t.lanes.Go(func() {
-		defer func() {
-			t.mu.Lock()
-			delete(t.waiting, budget)
-			t.mu.Unlock()
-		}()
 		newLane(t, budget, looker, rate).run()
+		t.mu.Lock()
+		t.working--
+		t.opened[budget] = time.Now()
+		t.mu.Unlock()
+		select {
+		case t.ended <- struct{}{}:
+		default:
+		}
 	})
 }
 
 func (t *tick) busy() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.waiting) > 0
+	return t.working > 0
+}
+
+// pause waits until a lane ends or it is time to look for new ones; false when the tick is over.
+func (t *tick) pause() bool {
+	again := time.NewTimer(min(rescan, time.Until(t.end)))
+	defer again.Stop()
+	select {
+	case <-again.C:
+	case <-t.ended:
+	case <-t.ctx.Done():
+	}
+	return t.ctx.Err() == nil && time.Now().Before(t.end)
 }
 
 // left is how long from now a look may still be begun.
