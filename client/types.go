@@ -1,0 +1,166 @@
+package client
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Providers of jobs.
+const (
+	WeChat = "wechat" // getMigrationState of WeChat's open platform
+	DTS    = "dts"    // DescribeMigrateCheckJob of Tencent Cloud's Data Transmission Service
+)
+
+// Phase is migwatch's word for the state of a job.
+type Phase string
+
+// The phases. Succeeded, Partial, Failed and Missing are final.
+const (
+	Pending   Phase = "pending"   // known, not begun; also a job never seen
+	Running   Phase = "running"   // at work
+	Succeeded Phase = "succeeded" // done, nothing lost
+	Partial   Phase = "partial"   // done, some records failed
+	Failed    Phase = "failed"    // done, and it did not work
+	Missing   Phase = "missing"   // the upstream knows no such job
+	Unknown   Phase = "unknown"   // a word nobody knows, or an answer that contradicts itself
+)
+
+// Key names one watched job.
+type Key struct {
+	Provider string // WeChat or DTS
+	Scope    string // the WeChat cloud environment ID, or the Tencent Cloud region
+	JobID    string // the upstream's own ID
+}
+
+// ParseKey reads provider/scope/job_id. What the parts may be, the server decides.
+func ParseKey(s string) (Key, error) {
+	parts := strings.Split(s, "/")
+	if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
+		return Key{}, errors.New("a job is named PROVIDER/SCOPE/JOB_ID, as in dts/ap-shanghai/dts-1kl0iy0v")
+	}
+	return Key{parts[0], parts[1], parts[2]}, nil
+}
+
+// String gives provider/scope/job_id.
+func (k Key) String() string { return k.Provider + "/" + k.Scope + "/" + k.JobID }
+
+func (k Key) path() string {
+	return "/" + url.PathEscape(k.Provider) + "/" + url.PathEscape(k.Scope) + "/" + url.PathEscape(k.JobID)
+}
+
+// Job is one watched job with its latest state. Times are UTC, to the millisecond.
+type Job struct {
+	Provider  string    `json:"provider"`
+	Scope     string    `json:"scope"`
+	JobID     string    `json:"job_id"`
+	Label     string    `json:"label"`
+	Paused    bool      `json:"paused"` // paused jobs are not looked at
+	Phase     Phase     `json:"phase"`
+	Final     bool      `json:"final"` // whether Phase is an end
+	WatchedAt time.Time `json:"watched_at"`
+	ChangedAt time.Time `json:"changed_at"` // in this phase since
+	Latest    *Snapshot `json:"latest"`     // nil before the first look
+	File      *File     `json:"file"`       // of a finished WeChat export, else nil
+	Polling   Polling   `json:"polling"`
+}
+
+// Key is the job's name.
+func (j Job) Key() Key { return Key{j.Provider, j.Scope, j.JobID} }
+
+// Snapshot is a state of a job as one or more consecutive equal looks saw it. Pointers are nil where
+// the upstream said nothing.
+type Snapshot struct {
+	Seq              int64     `json:"seq"` // from 1 without gaps, per job
+	Phase            Phase     `json:"phase"`
+	Status           string    `json:"status"`            // the upstream's own word
+	Progress         *int64    `json:"progress"`          // percent, 0–100
+	CheckFlag        *int64    `json:"check_flag"`        // DTS: 0 not passed, 1 passed, 3 not checked
+	ErrorCode        *int64    `json:"error_code"`        // DTS: the job's own
+	Message          string    `json:"message"`           // the job's own text
+	RecordsSucceeded *int64    `json:"records_succeeded"` // WeChat
+	RecordsFailed    *int64    `json:"records_failed"`    // WeChat
+	RequestID        string    `json:"request_id"`        // the upstream's, of the first of these looks
+	FirstObservedAt  time.Time `json:"first_observed_at"`
+	LastObservedAt   time.Time `json:"last_observed_at"`
+	Observations     int64     `json:"observations"` // how many looks saw it
+}
+
+// File is the file of a finished WeChat export.
+type File struct {
+	Available bool       `json:"available"` // whether the link is still valid
+	ExpiresAt *time.Time `json:"expires_at"`
+	URL       *string    `json:"url"` // a bearer credential; nil unless an admin key may see it
+}
+
+// Polling is how the looking goes, as opposed to what was seen.
+type Polling struct {
+	NextAt        *time.Time `json:"next_at"` // nil: not looked at again by itself
+	LastAttemptAt *time.Time `json:"last_attempt_at"`
+	Failures      int64      `json:"failures"`   // consecutive
+	LastError     *Failure   `json:"last_error"` // nil after a look that succeeded
+}
+
+// Failure is a look that failed.
+type Failure struct {
+	Kind      string    `json:"kind"` // transient, throttled, quota, credentials, forbidden, invalid or protocol
+	Code      string    `json:"code"` // the upstream's own
+	Message   string    `json:"message"`
+	RequestID string    `json:"request_id"`
+	At        time.Time `json:"at"`
+}
+
+// Event is one change of phase of one job.
+type Event struct {
+	ID       string    `json:"id"` // ascends in the order of commits
+	Provider string    `json:"provider"`
+	Scope    string    `json:"scope"`
+	JobID    string    `json:"job_id"`
+	From     Phase     `json:"from"`
+	To       Phase     `json:"to"`
+	At       time.Time `json:"at"`
+	Seq      int64     `json:"seq"` // the snapshot that brought it
+	Message  string    `json:"message"`
+}
+
+// Key is the name of the job that changed.
+func (e Event) Key() Key { return Key{e.Provider, e.Scope, e.JobID} }
+
+// Summary counts what is watched.
+type Summary struct {
+	Jobs          map[string]map[Phase]int64 `json:"jobs"` // by provider and phase
+	Watched       int64                      `json:"watched"`
+	Paused        int64                      `json:"paused"`
+	Overdue       int64                      `json:"overdue"`       // due for more than ten minutes
+	OldestDueAt   *time.Time                 `json:"oldest_due_at"` // nil: none is due
+	Failing       int64                      `json:"failing"`       // the last look failed
+	FailingByKind map[string]int64           `json:"failing_by_kind"`
+	LastTick      *Tick                      `json:"last_tick"` // nil before the first
+}
+
+// Tick is what one invocation of the poll function did.
+type Tick struct {
+	StartedAt  time.Time `json:"started_at"`
+	FinishedAt time.Time `json:"finished_at"`
+	Claimed    int64     `json:"claimed"` // recorded + failed + released + lost
+	Recorded   int64     `json:"recorded"`
+	Changed    int64     `json:"changed"` // looks that added a snapshot
+	Failed     int64     `json:"failed"`
+	Released   int64     `json:"released"` // given back for want of time
+	Lost       int64     `json:"lost"`     // another invocation took over
+	Notified   int64     `json:"notified"`
+	Due        int64     `json:"due"` // still due at the end
+}
+
+// Health is what /healthz says.
+type Health struct {
+	Status  string `json:"status"` // "ok"
+	Version string `json:"version"`
+}
+
+// Page is one page of a list.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next_cursor"` // "": the last page; for events: nothing more for now
+}
