@@ -25,10 +25,14 @@ func Load(environ map[string]string, place Place, readFile func(string) ([]byte,
 		readFile: readFile,
 		all:      All(),
 	}
-	l.checkNames()
+	unknown := l.unknownNames()
+	if len(unknown) > 0 {
+		l.warn((&Error{Problems: unknown}).Error())
+	}
 	r := l.parse(l.gather())
 	s := l.settings(r)
 	if len(l.list) > 0 {
+		l.list = append(l.list, unknown...)
 		return Settings{}, &Error{Problems: l.inOrder()}
 	}
 	return s, nil
@@ -54,16 +58,22 @@ func (l *loader) inOrder() []Problem {
 	return l.list
 }
 
-// checkNames finds typos: a misspelt setting would silently keep its default.
-func (l *loader) checkNames() {
+// commandNames are settings of the local command's own.
+var commandNames = map[string]bool{"MIGWATCH_SERVER": true, "MIGWATCH_KEY": true, "MIGWATCH_KEY_FILE": true}
+
+// unknownNames finds typos: a misspelt setting would silently keep its default. By themselves they are
+// no reason to stop: an older build that is rolled back to meets settings of the newer one.
+func (l *loader) unknownNames() []Problem {
+	var unknown problems
 	for _, name := range slices.Sorted(maps.Keys(l.env)) {
-		if !strings.HasPrefix(name, prefix) {
+		if !strings.HasPrefix(name, prefix) || commandNames[name] {
 			continue
 		}
 		if why := whyUnknown(name, l.all); why != "" {
-			l.add(name, "%s", why)
+			unknown.add(name, "%s", why)
 		}
 	}
+	return unknown.list
 }
 
 // gather gives each setting's value under its first name: trimmed, read from a file where one is

@@ -52,9 +52,9 @@ func TestLoadRefuses(t *testing.T) {
 		"undefined in a list":          {with(base, "MIGWATCH_ADMIN_KEYS", "admin-key-0123456789, undefined"), config.Local, "holds the word undefined"},
 		"unresolved":                   {with(base, "MIGWATCH_WECHAT_APPID", "x${env:APPID}"), config.Local, "unresolved ${env:…}"},
 		"undefined level":              {with(base, "MIGWATCH_LOG_LEVEL", "undefined"), config.Local, "MIGWATCH_LOG_LEVEL: holds the word undefined"},
-		"typo":                         {with(base, "MIGWATCH_ADMIN_KEY", "canary-canary-canary"), config.Local, "MIGWATCH_ADMIN_KEY: there is no such setting; did you mean MIGWATCH_ADMIN_KEYS?"},
-		"typo of a file":               {with(base, "MIGWATCH_DATABASEURL_FILE", "canary"), config.Local, "did you mean MIGWATCH_DATABASE_URL_FILE?"},
-		"file of no secret":            {with(base, "MIGWATCH_LOG_LEVEL_FILE", "x"), config.Local, "only secrets are read from files; set MIGWATCH_LOG_LEVEL itself"},
+		"typo":                         {with(base, "MIGWATCH_LOG_LEVEL", "x", "MIGWATCH_ADMIN_KEY", "canary-canary-canary"), config.Local, "MIGWATCH_ADMIN_KEY: there is no such setting; did you mean MIGWATCH_ADMIN_KEYS?"},
+		"typo of a file":               {with(base, "MIGWATCH_LOG_LEVEL", "x", "MIGWATCH_DATABASEURL_FILE", "canary"), config.Local, "did you mean MIGWATCH_DATABASE_URL_FILE?"},
+		"file of no secret":            {with(base, "MIGWATCH_LOG_LEVEL", "x", "MIGWATCH_LOG_LEVEL_FILE", "x"), config.Local, "only secrets are read from files; set MIGWATCH_LOG_LEVEL itself"},
 		"both":                         {with(base, "MIGWATCH_READ_KEYS", "canary-0123456789", "MIGWATCH_READ_KEYS_FILE", "/k"), config.Local, "MIGWATCH_READ_KEYS: both it and MIGWATCH_READ_KEYS_FILE are set"},
 		"no file":                      {with(base, "MIGWATCH_READ_KEYS_FILE", "canary"), config.Local, "MIGWATCH_READ_KEYS_FILE: the file it names does not exist"},
 		"empty file":                   {with(base, "MIGWATCH_READ_KEYS_FILE", "/empty"), config.Local, "is empty"},
@@ -90,7 +90,7 @@ func TestLoadRefuses(t *testing.T) {
 		"three AES keys":               {with(base, "MIGWATCH_WECHAT_CALLBACK_AES_KEYS", aesKey+","+aesKey+","+aesKey), config.Local, "has 3 keys"},
 		"half credentials":             {with(base, "TENCENTCLOUD_SECRETID", "canary"), config.Local, "TENCENTCLOUD_SECRETKEY: is missing"},
 		"pushes only, but it fetches":  {with(cloud, "MIGWATCH_DATABASE_URL", "mysql://h/db", "MIGWATCH_WECHAT_APPID", "wx1", "MIGWATCH_WECHAT_CALLBACK_TOKEN", "t", "MIGWATCH_WECHAT_CALLBACK_AES_KEYS", aesKey), config.Poll, "MIGWATCH_WECHAT_APPSECRET: is missing"},
-		"odd name":                     {with(base, "MIGWATCH_\nX", "1"), config.Local, `"MIGWATCH_\nX": there is no such setting`},
+		"odd name":                     {with(base, "MIGWATCH_LOG_LEVEL", "x", "MIGWATCH_\nX", "1"), config.Local, `"MIGWATCH_\nX": there is no such setting`},
 		"a file where there is no way": {with(base, "MIGWATCH_READ_KEYS_FILE", "/denied"), config.Local, "may not be read by this user"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,6 +112,14 @@ func TestLoadRefuses(t *testing.T) {
 				t.Errorf("a value is shown, or lines are not problems: %q", err)
 			}
 		})
+	}
+}
+
+// TestUnknownNamesAlone: an older build, rolled back to, meets the newer one's settings.
+func TestUnknownNamesAlone(t *testing.T) {
+	s, err := config.Load(with(base, "MIGWATCH_POLL_TIMOUT", "canary", "MIGWATCH_SERVER", "x", "MIGWATCH_KEY_FILE", "y"), config.Local, nil)
+	if err != nil || len(s.Warnings) != 1 || s.Warnings[0] != "MIGWATCH_POLL_TIMOUT: there is no such setting; did you mean MIGWATCH_POLL_TIMEOUT?" {
+		t.Errorf("%q, %v", s.Warnings, err)
 	}
 }
 
