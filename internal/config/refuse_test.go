@@ -117,7 +117,7 @@ func TestLoadRefuses(t *testing.T) {
 
 // TestUnknownNamesAlone: an older build, rolled back to, meets the newer one's settings.
 func TestUnknownNamesAlone(t *testing.T) {
-	s, err := config.Load(with(base, "MIGWATCH_POLL_TIMOUT", "canary", "MIGWATCH_SERVER", "x", "MIGWATCH_KEY_FILE", "y"), config.Local, nil)
+	s, err := config.Load(map[string]string{"MIGWATCH_POLL_TIMOUT": "canary", "MIGWATCH_SERVER": "x", "MIGWATCH_KEY_FILE": "y"}, config.Local, nil)
 	if err != nil || len(s.Warnings) != 1 || s.Warnings[0] != "MIGWATCH_POLL_TIMOUT: there is no such setting; did you mean MIGWATCH_POLL_TIMEOUT?" {
 		t.Errorf("%q, %v", s.Warnings, err)
 	}
