@@ -3,7 +3,6 @@ package store_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -12,14 +11,6 @@ import (
 	"migwatch/internal/store"
 	"migwatch/internal/store/storetest"
 )
-
-// sqliteAt opens handles on the file at path.
-func sqliteAt(path string) storetest.Fresh {
-	return func(t testing.TB, o store.Options) *store.Store {
-		t.Helper()
-		return opened(t, "sqlite:"+path, o)
-	}
-}
 
 func opened(t testing.TB, url string, o store.Options) *store.Store {
 	t.Helper()
@@ -41,16 +32,6 @@ func migrated(t testing.TB, open storetest.Fresh) storetest.Fresh {
 		t.Fatal(err)
 	}
 	return open
-}
-
-func TestSQLite(t *testing.T) {
-	storetest.Run(t, func(t testing.TB) storetest.Fresh {
-		return migrated(t, sqliteAt(filepath.Join(t.TempDir(), "a b%20?#.db")))
-	})
-}
-
-func TestSQLiteEightMigrateAtOnce(t *testing.T) {
-	migrateTogether(t, sqliteAt(filepath.Join(t.TempDir(), "m.db")))
 }
 
 // migrateTogether lets eight processes' worth of handles migrate one empty database.
