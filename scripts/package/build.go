@@ -11,25 +11,23 @@ import (
 )
 
 // compiler is all that may differ from Go's defaults: the platform is linux/amd64 with glibc 2.17, so
-// nothing of the machine's C library may be linked. GOFLAGS and the like are emptied, because a
-// builder's own settings would make other bytes.
+// nothing of the machine's C library may be linked. GOFLAGS and the like are set, because a builder's
+// own settings would make other bytes; an empty value would let those of `go env -w` through.
 var compiler = []string{
 	"CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "GOAMD64=v1",
-	"GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off", "GODEBUG=",
+	"GOFLAGS=-mod=readonly", "GOEXPERIMENT=", "GOWORK=off",
 }
 
 // build compiles one command. Symbols and debug information go, since they only make a cold start
 // read more; what is left of a panic's stack is whole.
-func build(root, pkg, file string) error {
+// With stamp, the version in the binary is the commit it was built from.
+func build(root, pkg, file string, stamp bool) error {
 	abs, err := filepath.Abs(file)
 	if err != nil {
 		return err
 	}
-	args := []string{"build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", abs}
-	if !hasHistory(root) {
-		args = append(args, "-buildvcs=false") // an unpacked archive of the sources builds too
-	}
-	cmd := exec.Command("go", append(args, pkg)...)
+	stamp = stamp && hasHistory(root) // an unpacked archive of the sources builds too
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w -buildid=", fmt.Sprintf("-buildvcs=%t", stamp), "-o", abs, pkg)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), compiler...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)

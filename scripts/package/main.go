@@ -18,14 +18,15 @@ const zipName = "migwatch.zip"
 
 func main() {
 	out := flag.String("o", "build", "output `folder`")
+	stamp := flag.Bool("stamp", true, "write the commit into the binaries, where there is one")
 	flag.Parse()
-	if err := run(*out); err != nil {
+	if err := run(*out, *stamp); err != nil {
 		fmt.Fprintln(os.Stderr, "package:", err)
 		os.Exit(1)
 	}
 }
 
-func run(out string) error {
+func run(out string, stamp bool) error {
 	root, err := moduleRoot()
 	if err != nil {
 		return err
@@ -41,7 +42,7 @@ func run(out string) error {
 	var files []string
 	for _, name := range []string{"poll", "query"} {
 		file := filepath.Join(folder, name)
-		if err := build(root, "./functions/"+name, file); err != nil {
+		if err := build(root, "./functions/"+name, file, stamp); err != nil {
 			return fmt.Errorf("build %s: %w", name, err)
 		}
 		if err := checkStatic(file); err != nil {

@@ -1,0 +1,77 @@
+# Everything a developer or CI runs. `make` alone lists it.
+.DEFAULT_GOAL := help
+GO            ?= go
+PACKAGES      ?= ./...
+BENCH         ?= .
+BENCHTIME     ?= 1s
+FUZZTIME      ?= 10s
+DEPLOY_TEST   := test/deploy
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-zA-Z0-9_-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## compile everything
+	$(GO) build $(PACKAGES)
+
+.PHONY: test
+test: ## run the tests
+	$(GO) test $(PACKAGES)
+
+.PHONY: race
+race: ## run the tests with the race detector
+	$(GO) test -race $(PACKAGES)
+
+.PHONY: lint
+lint: ## gofmt, vet, tidy and the linter
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+	$(GO) vet $(PACKAGES)
+	$(GO) mod tidy -diff
+	@if command -v golangci-lint >/dev/null; then golangci-lint run; elif command -v staticcheck >/dev/null; then staticcheck $(PACKAGES); \
+	else echo "neither golangci-lint nor staticcheck is installed"; fi
+
+.PHONY: bench
+bench: ## run the benchmarks; BENCH=pattern BENCHTIME=1s PACKAGES=./...
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) $(PACKAGES)
+
+.PHONY: coldstart
+coldstart: ## measure cold starts and idle ticks of the built functions
+	$(GO) test -run '^$$' -bench . -benchtime 30x ./test/coldstart
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (10s)
+	@for package in $$($(GO) list $(PACKAGES)); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+.PHONY: demo
+demo: ## both upstreams emulated, the poller and the page, no account needed
+	$(GO) run ./cmd/migwatch demo
+
+.PHONY: package
+package: ## build/migwatch.zip and build/function, what is deployed; the same bytes each time
+	$(GO) run ./scripts/package -o build
+
+.PHONY: check-env
+check-env: ## what is missing or wrong in .env
+	$(GO) run ./scripts/checkenv
+
+.PHONY: check-deploy
+check-deploy: $(DEPLOY_TEST)/node_modules/.installed ## check what would be deployed with the deployment tool's own code (needs Node 20)
+	MIGWATCH_CHECK_DEPLOY=1 $(GO) test -count=1 ./scripts/... ./$(DEPLOY_TEST)/...
+
+$(DEPLOY_TEST)/node_modules/.installed: $(DEPLOY_TEST)/package.json $(DEPLOY_TEST)/package-lock.json
+	cd $(DEPLOY_TEST) && npm ci --ignore-scripts
+	@touch $@
+
+.PHONY: deploy-ready
+deploy-ready: check-env package ## all that comes before the platform's own `scf deploy`
+	@echo "ready: run 'scf deploy' here"
+
+.PHONY: clean
+clean: ## remove what is built
+	rm -rf build
