@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -81,23 +82,47 @@ func bareMux() http.Handler {
 }
 
 func BenchmarkRequest(b *testing.B) {
-	for _, path := range []string{"/v1/jobs/dts/ap-shanghai/dts-1kl0iy0v", "/v1/jobs?provider=dts"} {
+	for _, kind := range []struct{ name, path string }{{"one", "/v1/jobs/dts/ap-shanghai/dts-1kl0iy0v"}, {"fifty", "/v1/jobs?provider=dts"}} {
 		for _, h := range []struct {
 			name    string
 			handler http.Handler
 		}{{"bare", bareMux()}, {"api", New(benchOptions())}} {
-			b.Run(h.name+path[:8]+map[bool]string{true: "/one", false: "/fifty"}[len(path) > 30], func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					r := httptest.NewRequest(http.MethodGet, path, nil)
-					r.Header.Set("Authorization", "Bearer "+benchKey)
-					w := httptest.NewRecorder()
-					h.handler.ServeHTTP(w, r)
-					if w.Code != http.StatusOK {
-						b.Fatal(w.Code, w.Body)
-					}
-				}
-			})
+			b.Run("handler/"+kind.name+"/"+h.name, func(b *testing.B) { benchHandler(b, h.handler, kind.path) })
+			b.Run("http/"+kind.name+"/"+h.name, func(b *testing.B) { benchHTTP(b, h.handler, kind.path) })
 		}
+	}
+}
+
+func benchHandler(b *testing.B, h http.Handler, path string) {
+	b.ReportAllocs()
+	for b.Loop() {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.Header.Set("Authorization", "Bearer "+benchKey)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			b.Fatal(w.Code, w.Body)
+		}
+	}
+}
+
+func benchHTTP(b *testing.B, h http.Handler, path string) {
+	server := httptest.NewServer(h)
+	defer server.Close()
+	client := server.Client()
+	for b.Loop() {
+		r, err := http.NewRequest(http.MethodGet, server.URL+path, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+benchKey)
+		answer, err := client.Do(r)
+		if err != nil || answer.StatusCode != http.StatusOK {
+			b.Fatal(answer, err)
+		}
+		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+			b.Fatal(err)
+		}
+		_ = answer.Body.Close()
 	}
 }

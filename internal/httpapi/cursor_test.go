@@ -44,11 +44,22 @@ func TestBadCursors(t *testing.T) {
 		"", "A", "====", good + "A", good + "=", good[1:], strings.ToLower(good), good[:len(good)-1], " " + good,
 		cursor{jobsList, of, -1, 6}.String(), cursor{jobsList, of, 5, -6}.String(),
 		cursor{historyList, of, 5, 6}.String(), cursor{jobsList, digest("y"), 5, 6}.String(),
-		"Ag" + good[2:], // another version
+		"Ag" + good[2:],            // another version
+		good[:5] + "\n" + good[5:], // base64 skips line ends
+		"AWoAAAAAAAAAAIAAgAA",      // the same numbers, longer than need be
 	} {
 		if c, err := readCursor(s, jobsList, of); err == nil {
 			t.Errorf("%q: %+v", s, c)
 		}
+	}
+}
+
+func TestCursorsHaveOneForm(t *testing.T) {
+	if _, err := parseCursor("AWoAAAAAAAAAAAAA"); err != nil {
+		t.Error("the shortest cursor is refused")
+	}
+	if c, err := parseCursor("AWoAAAAAAAAAAIAAgAA"); err == nil { // the same numbers, longer than need be
+		t.Errorf("%+v", c)
 	}
 }
 

@@ -108,3 +108,32 @@ func TestRequestIDs(t *testing.T) {
 		}
 	}
 }
+
+// A handler that gives up on its client says so by this panic; it is nothing to log.
+func TestAbortedAnswersAreNotLogged(t *testing.T) {
+	r := newRig(t, nil)
+	r.api.Handle("GET /abort", 0, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	if answer, err := http.Get(r.url + "/abort"); err == nil {
+		_ = answer.Body.Close()
+		t.Errorf("answered %d", answer.StatusCode)
+	}
+	if r.log.String() != "" {
+		t.Errorf("log: %s", r.log)
+	}
+}
+
+// A problem quotes little of a request, however much is wrong with it.
+func TestProblemsAreBounded(t *testing.T) {
+	r := newRig(t, nil)
+	var body strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&body, `,"%d%s":1`, i, strings.Repeat("k", 10))
+	}
+	for _, b := range []string{"{" + body.String()[1:] + "}", `{"` + strings.Repeat("k", 60_000) + `":1}`} {
+		g := r.ask("PUT", "/v1/jobs/"+dtsKey.String(), adminKey, "body", b)
+		v := g.wantProblem(r, 422, "invalid_request")
+		if n := len(v["errors"].([]any)); n > 20 || len(g.body) > 4000 {
+			t.Errorf("%d errors, %d bytes", n, len(g.body))
+		}
+	}
+}
