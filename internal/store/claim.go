@@ -20,8 +20,7 @@ const maxIDs = 500
 func (s *Store) Budgets(ctx context.Context) (map[string]time.Duration, error) {
 	due := map[string]time.Duration{}
 	err := s.query(ctx, func(db *gorm.DB) error {
-		rows, err := db.Raw(s.d.sql(`SELECT b.name, b.next_at - {now} FROM budgets b WHERE EXISTS (
-			SELECT 1 FROM jobs WHERE jobs.budget = b.name AND jobs.next_at <= {now} AND jobs.lease_until <= {now})`)).Rows()
+		rows, err := db.Raw(s.d.sql(budgetsSelect)).Rows()
 		if err != nil {
 			return err
 		}
@@ -40,6 +39,9 @@ func (s *Store) Budgets(ctx context.Context) (map[string]time.Duration, error) {
 	return due, err
 }
 
+const budgetsSelect = `SELECT b.name, b.next_at - {now} FROM budgets b WHERE EXISTS (
+	SELECT 1 FROM jobs WHERE jobs.budget = b.name AND jobs.next_at <= {now} AND jobs.lease_until <= {now})`
+
 // Claim takes up to n due jobs of a budget for lease. Nothing stays locked: a claim is one conditional
 // UPDATE that checks lease and due time again, raises each job's epoch and leaves the claim's token;
 // what carries the token afterwards is owned.
@@ -50,15 +52,24 @@ func (s *Store) Claim(ctx context.Context, budget string, n int, lease time.Dura
 		return nil, err
 	}
 	token := randomHex(8)
-	err = s.exec(ctx, func(db *gorm.DB) error {
-		return db.Exec(s.d.sql(`UPDATE jobs SET epoch = epoch + 1, lease_until = {now} + ?, claim = ?
-			WHERE id IN ? AND lease_until <= {now} AND next_at <= {now}`), lease.Milliseconds(), token, ids).Error
+	var claims []job.Claim
+	err = s.inTx(ctx, func(tx *gorm.DB) error {
+		err := tx.Exec(s.d.sql(claimUpdate), lease.Milliseconds(), token, ids).Error
+		if err == nil {
+			claims, err = s.claimed(tx, token, ids)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim %s: %w", budget, err)
 	}
-	return s.claimed(ctx, token, ids)
+	return claims, nil
 }
+
+const claimUpdate = `UPDATE jobs SET epoch = epoch + 1, lease_until = {now} + ?, claim = ?
+	WHERE id IN ? AND lease_until <= {now} AND next_at <= {now}`
+
+const candidatesSelect = `SELECT id FROM jobs WHERE budget = ? AND next_at <= {now} AND lease_until <= {now} ORDER BY next_at LIMIT ?`
 
 // candidates are due jobs, the longest due first, drawn from more than are wanted: pollers that come
 // at the same moment shall not all ask for the same.
@@ -66,7 +77,7 @@ func (s *Store) candidates(ctx context.Context, budget string, n int) ([]int64, 
 	var ids []int64
 	err := s.query(ctx, func(db *gorm.DB) error {
 		ids = ids[:0]
-		rows, err := db.Raw(s.d.sql(`SELECT id FROM jobs WHERE budget = ? AND next_at <= {now} AND lease_until <= {now} ORDER BY next_at LIMIT ?`), budget, 4*n).Rows()
+		rows, err := db.Raw(s.d.sql(candidatesSelect), budget, 4*n).Rows()
 		if err != nil {
 			return err
 		}
@@ -89,29 +100,26 @@ func (s *Store) candidates(ctx context.Context, budget string, n int) ([]int64, 
 	return ids, nil
 }
 
-func (s *Store) claimed(ctx context.Context, token string, ids []int64) ([]job.Claim, error) {
-	var claims []job.Claim
-	err := s.exec(ctx, func(db *gorm.DB) error { // on the writer: a replica may not have it yet
-		claims = claims[:0]
-		rows, err := db.Raw(s.d.sql(`SELECT `+jobColumns+`, {now}`+jobTables+`WHERE jobs.id IN ? AND jobs.claim = ?`), ids, token).Rows()
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var now int64
-			r, err := s.scanJob(withExtra{rows, &now})
-			if err != nil {
-				return err
-			}
-			claims = append(claims, job.Claim{Row: r.id, Job: r.job, Epoch: r.epoch, Token: token, At: instant(now), Until: instant(r.leaseUntil)})
-		}
-		return rows.Err()
-	})
+const claimedSelect = `SELECT ` + jobColumns + `, {now}` + jobTables + `WHERE jobs.id IN ? AND jobs.claim = ?`
+
+// claimed reads what carries the token, in the transaction that put it there: on another connection,
+// which may lead to another node of a cluster, it might not be seen yet.
+func (s *Store) claimed(tx *gorm.DB, token string, ids []int64) ([]job.Claim, error) {
+	rows, err := tx.Raw(s.d.sql(claimedSelect), ids, token).Rows()
 	if err != nil {
-		return nil, fmt.Errorf("claim: %w", err)
+		return nil, err
 	}
-	return claims, nil
+	defer rows.Close()
+	claims := make([]job.Claim, 0, len(ids))
+	for rows.Next() {
+		var now int64
+		r, err := s.scanJob(withExtra{rows, &now})
+		if err != nil {
+			return nil, err
+		}
+		claims = append(claims, job.Claim{Row: r.id, Job: r.job, Epoch: r.epoch, Token: token, At: instant(now), Until: instant(r.leaseUntil)})
+	}
+	return claims, rows.Err()
 }
 
 // withExtra scans one column more than jobColumns.

@@ -21,16 +21,14 @@ type dialect struct {
 	txOptions *sql.TxOptions
 	open      func(maxConns int) (write, read *sql.DB, err error)
 	dialector func(pool *sql.DB) gorm.Dialector
-	// again tells whether a statement or transaction that failed with err may succeed when run anew.
-	again func(err error) bool
-	// absent tells whether err says that a table is not there; refused, that user, password or
-	// database is wrong.
-	absent, refused func(err error) bool
+	diagnose  func(err error) fault
+	// unreachable is what to say of a database that gives no answer and no reason.
+	unreachable string
 }
 
-// sql fills the engine's own words into a statement: {clock}, {now}.
+// sql fills the engine's own words into a statement: {clock}, {now}, {integer}.
 func (d dialect) sql(statement string) string {
-	return strings.NewReplacer("{clock}", d.clock, "{now}", d.now).Replace(statement)
+	return strings.NewReplacer("{clock}", d.clock, "{now}", d.now, "{integer}", d.integer).Replace(statement)
 }
 
 // dialectOf reads a database URL. Its errors never show the URL: it holds a password.

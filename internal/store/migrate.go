@@ -13,8 +13,8 @@ import (
 	"migwatch/migrations"
 )
 
-// migrationLease is how long the migration lock lasts if its holder dies.
-const migrationLease = 5 * time.Minute
+// migrationLease is how long the migration lock lasts if its holder dies; a living one renews it.
+const migrationLease = time.Minute
 
 // Migrate brings the schema to this build's version and says how many steps that took. Any number of
 // processes may call it at once: a row of ours, swapped like a claim, lets them pass one by one. It
@@ -24,11 +24,12 @@ func (s *Store) Migrate(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	unlock, err := s.lockMigrations(ctx, pool)
-	if err != nil {
+	lock := s.migrationLock(pool)
+	if err := lock.take(ctx); err != nil {
 		return 0, fmt.Errorf("migrate: %w", s.explain(err))
 	}
-	defer unlock()
+	ctx, release := lock.hold(ctx)
+	defer release()
 	files, err := migrations.FS(s.d.name)
 	if err != nil {
 		return 0, err
@@ -45,59 +46,115 @@ func (s *Store) Migrate(ctx context.Context) (int, error) {
 	return len(done), nil
 }
 
-// lockMigrations waits for the lock's row and takes it.
-func (s *Store) lockMigrations(ctx context.Context, pool *sql.DB) (unlock func(), err error) {
+// migrationLock is one row, and this process's wish to have it.
+type migrationLock struct {
+	pool                      *sql.DB
+	create, first, swap, free string
+	worthwhile                func(error) bool
+	absent                    func(error) bool
+	renew                     bool
+}
+
+func (s *Store) migrationLock(pool *sql.DB) migrationLock {
 	token := randomHex(8)
-	create := `CREATE TABLE IF NOT EXISTS migration_lock (id BIGINT NOT NULL PRIMARY KEY, holder VARCHAR(64) NOT NULL, until_ms BIGINT NOT NULL)`
-	take := s.d.sql(`UPDATE migration_lock SET holder = '` + token + `', until_ms = {clock} + ` + fmt.Sprint(migrationLease.Milliseconds()) + ` WHERE id = 1 AND until_ms <= {clock}`)
-	free := `UPDATE migration_lock SET holder = '', until_ms = 0 WHERE id = 1 AND holder = '` + token + `'`
+	until := fmt.Sprintf(`until_ms = {clock} + %d`, migrationLease.Milliseconds())
+	return migrationLock{
+		pool:       pool,
+		create:     `CREATE TABLE IF NOT EXISTS migration_lock (id BIGINT NOT NULL PRIMARY KEY, holder VARCHAR(64) NOT NULL, until_ms BIGINT NOT NULL)`,
+		first:      `INSERT INTO migration_lock (id, holder, until_ms) VALUES (1, '', 0)`,
+		swap:       s.d.sql(`UPDATE migration_lock SET holder = '` + token + `', ` + until + ` WHERE id = 1 AND (until_ms <= {clock} OR holder = '` + token + `')`),
+		free:       `UPDATE migration_lock SET holder = '', until_ms = 0 WHERE id = 1 AND holder = '` + token + `'`,
+		worthwhile: s.worthwhile,
+		absent:     func(err error) bool { return s.d.diagnose(err) == absent },
+		renew:      s.d.name != "sqlite", // its one writing connection is the migration's
+	}
+}
+
+// makings is how often making the lock's table may fail in a row before that is no other's doing.
+const makings = 40
+
+// take waits for the lock and takes it.
+func (l migrationLock) take(ctx context.Context) error {
+	failed := 0
 	for {
-		err := s.tryLock(ctx, pool, create, take)
-		if err == nil {
-			return func() {
-				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
-				defer cancel()
-				_ = s.again(ctx, func() error { _, err := pool.ExecContext(ctx, free); return err }) // or the lease ends
-			}, nil
-		}
-		if !errors.Is(err, errLocked) && !s.d.again(err) && !disconnected(err) {
-			return nil, err
+		taken, err := l.try(ctx)
+		switch {
+		case taken:
+			return nil
+		case err == nil:
+			failed = 0
+		default:
+			// CREATE TABLE IF NOT EXISTS may still meet another's, with a different error on every engine.
+			if failed++; failed >= makings && !l.worthwhile(err) {
+				return err
+			}
 		}
 		select {
 		case <-ctx.Done():
-			return nil, &job.NotReadyError{Reason: "another migration of the database of MIGWATCH_DATABASE_URL is still running", Err: err}
+			if err != nil {
+				return err
+			}
+			return &job.NotReadyError{Reason: "another migration of the database of MIGWATCH_DATABASE_URL is still running", Err: ctx.Err()}
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
-var errLocked = errors.New("another process migrates")
-
-func (s *Store) tryLock(ctx context.Context, pool *sql.DB, create, take string) error {
-	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+// try takes the lock's row if it is free, and makes it if it is not there. Without an error and the
+// lock, another process has it.
+func (l migrationLock) try(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	done, err := pool.ExecContext(ctx, take)
-	if err != nil && s.d.absent(err) {
-		// CREATE TABLE IF NOT EXISTS may still meet another's on some engines: then the next round finds it.
-		_, err = pool.ExecContext(ctx, create)
-		if err == nil {
-			_, err = pool.ExecContext(ctx, `INSERT INTO migration_lock (id, holder, until_ms) VALUES (1, '', 0)`)
+	done, err := l.pool.ExecContext(ctx, l.swap)
+	if err != nil && l.absent(err) {
+		if _, err = l.pool.ExecContext(ctx, l.create); err == nil {
+			_, err = l.pool.ExecContext(ctx, l.first)
 		}
-		if err != nil && s.d.refused(err) {
-			return err
-		}
-		return errLocked
+		return false, err
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	if n, err := done.RowsAffected(); err != nil || n == 0 {
-		if err == nil {
-			// The row may be missing: its creator died between two statements.
-			_, _ = pool.ExecContext(ctx, `INSERT INTO migration_lock (id, holder, until_ms) VALUES (1, '', 0)`)
-			err = errLocked
+	n, err := done.RowsAffected()
+	if err != nil || n > 0 {
+		return n > 0, err
+	}
+	// Held by another, or the row is missing because its maker died between two statements: then this
+	// makes it, and otherwise it fails.
+	_, _ = l.pool.ExecContext(ctx, l.first)
+	return false, nil
+}
+
+// hold renews the lock until release. A holder that cannot renew it before it ends must stop.
+func (l migrationLock) hold(ctx context.Context) (held context.Context, release func()) {
+	held, cancel := context.WithCancel(ctx)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for last := time.Now(); l.renew; {
+			select {
+			case <-held.Done():
+				return
+			case <-time.After(migrationLease / 6):
+			}
+			try, done := context.WithTimeout(held, migrationLease/6)
+			if _, err := l.pool.ExecContext(try, l.swap); err == nil {
+				last = time.Now()
+			} else if time.Since(last) > migrationLease/2 {
+				cancel()
+			}
+			done()
 		}
-		return err
+	}()
+	return held, func() {
+		cancel()
+		<-stopped
+		ctx, done := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+		defer done()
+		for range maxTries {
+			if _, err := l.pool.ExecContext(ctx, l.free); err == nil || errors.Is(err, context.DeadlineExceeded) {
+				return // or the lease ends it
+			}
+		}
 	}
-	return nil
 }

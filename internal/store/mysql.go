@@ -1,11 +1,15 @@
 package store
 
 import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"maps"
+	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +20,8 @@ import (
 )
 
 // mysqlDialect is MySQL, MariaDB and what speaks their protocol. Of the URL's query, socket=PATH names
-// a unix socket and the rest goes to the driver: tls, timeout, charset, ….
+// a unix socket, tls-ca=PATH the certificates to trust, and the rest goes to the driver: tls, timeout,
+// a system variable such as wsrep_sync_wait, ….
 func mysqlDialect(u *url.URL) (dialect, error) {
 	config, err := mysqlConfig(u)
 	if err != nil {
@@ -41,19 +46,16 @@ func mysqlDialect(u *url.URL) (dialect, error) {
 		dialector: func(pool *sql.DB) gorm.Dialector {
 			return mysql.New(mysql.Config{Conn: pool, SkipInitializeWithVersion: true})
 		},
-		again:  mysqlAgain,
-		absent: func(err error) bool { return mysqlCode(err) == 1146 },
-		refused: func(err error) bool {
-			code := mysqlCode(err)
-			return code == 1044 || code == 1045 || code == 1049 || code == 1142 || code == 1698
-		},
+		diagnose:    mysqlFault,
+		unreachable: unreachable,
 	}, nil
 }
 
 func mysqlConfig(u *url.URL) (*sqldriver.Config, error) {
 	query := u.Query()
-	socket := query.Get("socket")
+	socket, authority := query.Get("socket"), query.Get("tls-ca")
 	query.Del("socket")
+	query.Del("tls-ca")
 	dsn := "tcp(placeholder:3306)/placeholder?" // only the parameters are read from it
 	var params []string
 	for _, name := range slices.Sorted(maps.Keys(query)) {
@@ -67,19 +69,21 @@ func mysqlConfig(u *url.URL) (*sqldriver.Config, error) {
 	config.Passwd, _ = u.User.Password()
 	config.DBName = strings.TrimPrefix(u.Path, "/")
 	if config.Net, config.Addr = "unix", socket; socket == "" {
-		config.Net, config.Addr = "tcp", u.Host
-		if u.Port() == "" {
-			config.Addr = u.Hostname() + ":3306"
+		config.Net, config.Addr = "tcp", net.JoinHostPort(cmp.Or(u.Hostname(), "127.0.0.1"), cmp.Or(u.Port(), "3306"))
+	}
+	if authority != "" {
+		if err := trust(config, u.Hostname(), authority); err != nil {
+			return nil, err
 		}
 	}
 	if config.Timeout == 0 {
 		config.Timeout = dialTimeout
 	}
 	if config.ReadTimeout == 0 {
-		config.ReadTimeout = 2 * statementTimeout
+		config.ReadTimeout = 2 * callTimeout
 	}
 	if config.WriteTimeout == 0 {
-		config.WriteTimeout = 2 * statementTimeout
+		config.WriteTimeout = 2 * callTimeout
 	}
 	config.Collation = "utf8mb4_bin"
 	config.InterpolateParams = true // one round trip a statement
@@ -93,15 +97,47 @@ func mysqlConfig(u *url.URL) (*sqldriver.Config, error) {
 	return config, nil
 }
 
-func mysqlAgain(err error) bool {
-	switch mysqlCode(err) {
-	case 1213, 1205, 1020, // deadlock, lock wait, record changed
-		1047, // a cluster's node is not ready yet
-		1053, // the server shuts down
-		1290, 1836:
-		return true
+// trust makes the connection accept certificates of the authority in the PEM file at path and no others.
+func trust(config *sqldriver.Config, host, path string) error {
+	pem, err := os.ReadFile(path)
+	pool := x509.NewCertPool()
+	if err != nil || !pool.AppendCertsFromPEM(pem) {
+		return badURL("has a tls-ca that is no readable file of PEM certificates")
 	}
-	return errors.Is(err, sqldriver.ErrInvalidConn) || errors.Is(err, driver.ErrBadConn)
+	config.TLS = &tls.Config{RootCAs: pool, ServerName: host, MinVersion: tls.VersionTLS12}
+	return nil
+}
+
+func mysqlFault(err error) fault {
+	switch mysqlCode(err) {
+	case 1213, 1205, 1020, // deadlock (Galera: conflict), lock wait, record changed
+		1047, 1180, // a cluster's node is not ready yet, or left it during COMMIT
+		1053, 1927, // the server shuts down, or ended this connection
+		1290, 1836, // read-only after a failover: the next connection finds the new primary
+		8002, 8022, 8028, 9001, 9002, 9003, 9004, 9005, 9007: // TiDB: conflict, schema changed, a part of it busy
+		return passing
+	case 1040, 1203, 1226:
+		return crowded
+	case 1146:
+		return absent
+	case 1049:
+		return missing
+	case 1045, 1698:
+		return refused
+	case 1044, 1142, 1143, 1227:
+		return denied
+	case 1193, 1231, 1115, 1273: // a system variable, its value, a character set, a collation
+		return misspelt
+	case 1114, 1021:
+		return full
+	}
+	if errors.Is(err, sqldriver.ErrNoTLS) {
+		return plaintext
+	}
+	if errors.Is(err, sqldriver.ErrInvalidConn) {
+		return passing
+	}
+	return nothing
 }
 
 func mysqlCode(err error) uint16 {

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -37,26 +38,47 @@ func postgresDialect(u *url.URL) (dialect, error) {
 			pool := bounded(stdlib.OpenDB(*config), maxConns)
 			return pool, pool, nil
 		},
-		dialector: func(pool *sql.DB) gorm.Dialector { return postgres.New(postgres.Config{Conn: pool}) },
-		again: func(err error) bool {
-			switch postgresCode(err) {
-			case "40001", "40P01", // serialization failure, deadlock
-				"57P01", "57P02", "57P03", // the server shuts down, crashed, starts
-				"08000", "08003", "08006", "08001", "08004":
-				return true
-			}
-			var refused *pgconn.ConnectError
-			return errors.As(err, &refused) && postgresCode(err) == ""
-		},
-		absent: func(err error) bool { return postgresCode(err) == "42P01" },
-		refused: func(err error) bool {
-			switch postgresCode(err) {
-			case "28P01", "28000", "3D000", "42501":
-				return true
-			}
-			return false
-		},
+		dialector:   func(pool *sql.DB) gorm.Dialector { return postgres.New(postgres.Config{Conn: pool}) },
+		diagnose:    postgresFault,
+		unreachable: unreachable,
 	}, nil
+}
+
+func postgresFault(err error) fault {
+	switch code := postgresCode(err); code {
+	case "40001", "40P01", // serialization failure, deadlock
+		"57P01", "57P02", "57P03", // the server shuts down, crashed, starts
+		"08000", "08001", "08003", "08004", "08006":
+		return passing
+	case "53300":
+		return crowded
+	case "42P01":
+		return absent
+	case "3D000":
+		return missing
+	case "28P01", "28000":
+		return refused
+	case "42501":
+		return denied
+	case "53100":
+		return full
+	case "25006":
+		return readonly
+	case "42704", "22023": // of a statement these would be our mistake
+		var connecting *pgconn.ConnectError
+		if errors.As(err, &connecting) {
+			return misspelt
+		}
+	case "":
+		var connecting *pgconn.ConnectError
+		switch {
+		case strings.Contains(err.Error(), "refused TLS"): // the driver has no type for it
+			return plaintext
+		case errors.As(err, &connecting) && !distrusted(err):
+			return passing
+		}
+	}
+	return nothing
 }
 
 func postgresCode(err error) string {
@@ -75,5 +97,6 @@ func bounded(pool *sql.DB, maxConns int) *sql.DB {
 	pool.SetMaxOpenConns(maxConns)
 	pool.SetMaxIdleConns(2)
 	pool.SetConnMaxIdleTime(time.Minute)
+	pool.SetConnMaxLifetime(5 * time.Minute) // this one is also checked when a connection is taken, after a freeze
 	return pool
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"gorm.io/gorm"
 
@@ -56,70 +55,6 @@ type rowsScanner interface {
 	Next() bool
 	Err() error
 	Close() error
-}
-
-// Jobs lists jobs that f chooses, the most recently changed first, from beyond after.
-func (s *Store) Jobs(ctx context.Context, f job.Filter, after *job.Place, limit int) ([]job.Listed, error) {
-	var list []job.Listed
-	where, args := jobsWhere(f)
-	if after != nil {
-		// The first half lets the index start at the place; the second leaves out its equals.
-		where = append(where, `jobs.changed_at <= ? AND (jobs.changed_at < ? OR jobs.id < ?)`)
-		args = append(args, millis(after.ChangedAt), millis(after.ChangedAt), after.Row)
-	}
-	statement := `SELECT ` + jobColumns + jobTables
-	if len(where) > 0 {
-		statement += `WHERE ` + strings.Join(where, ` AND `)
-	}
-	statement += ` ORDER BY jobs.changed_at DESC, jobs.id DESC LIMIT ?`
-	err := s.query(ctx, func(db *gorm.DB) error {
-		rows, err := db.Raw(statement, append(slices.Clone(args), limit)...).Rows()
-		if err != nil {
-			return err
-		}
-		found, err := s.scanJobs(rows)
-		list = make([]job.Listed, len(found))
-		for i, r := range found {
-			list[i] = job.Listed{Job: r.job, Place: job.Place{ChangedAt: r.job.ChangedAt, Row: r.id}}
-		}
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list jobs: %w", err)
-	}
-	return list, nil
-}
-
-func jobsWhere(f job.Filter) (where []string, args []any) {
-	if f.Provider != "" {
-		where, args = append(where, `jobs.provider = ?`), append(args, string(f.Provider))
-	}
-	if f.Scope != "" {
-		where, args = append(where, `jobs.scope = ?`), append(args, f.Scope)
-	}
-	if len(f.Phases) > 0 {
-		phases := make([]string, len(f.Phases))
-		for i, p := range f.Phases {
-			phases[i] = string(p)
-		}
-		where, args = append(where, `jobs.phase IN ?`), append(args, phases)
-	}
-	if f.Text != "" {
-		like := "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(asciiLower(f.Text)) + "%"
-		where = append(where, `(LOWER(jobs.job_id) LIKE ? ESCAPE '!' OR LOWER(jobs.scope) LIKE ? ESCAPE '!' OR LOWER(jobs.label) LIKE ? ESCAPE '!')`)
-		args = append(args, like, like, like)
-	}
-	return where, args
-}
-
-// asciiLower lowers the letters that LOWER lowers on every engine.
-func asciiLower(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, s)
 }
 
 // History lists snapshots of one job; job.ErrNotWatched where there is none.

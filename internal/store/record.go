@@ -37,24 +37,38 @@ func (s *Store) recordGroup(ctx context.Context, group []job.Outcome, recorded [
 		rest[i] = i
 	}
 	err := s.recordRest(ctx, group, rest, recorded)
-	var absent *job.NotReadyError
+	var unready *job.NotReadyError
 	switch {
 	case err == nil:
 		return nil
-	case len(group) == 1:
-		return fmt.Errorf("record %s: %w", group[0].Job.Key, err)
-	case errors.As(err, &absent):
+	case errors.As(err, &unready) || ctx.Err() != nil: // no fault of any outcome's
 		return fmt.Errorf("record: %w", err)
+	case len(group) == 1:
+		s.setAside(ctx, group[0])
+		return fmt.Errorf("record %s: %w", group[0].Job.Key, err)
 	}
 	clear(recorded)
 	half := len(group) / 2
 	return errors.Join(s.recordGroup(ctx, group[:half], recorded[:half]), s.recordGroup(ctx, group[half:], recorded[half:]))
 }
 
+// setAside records a failed look in place of an outcome that cannot be written: or the job would be
+// looked at again as soon as its lease ends, for ever, and never be shown as failing.
+func (s *Store) setAside(ctx context.Context, o job.Outcome) {
+	failure := &job.LookError{Kind: job.Protocol, Code: "not_stored", Message: "the database would not store what this look saw"}
+	at := o.Claim.At
+	if o.Job.Polling.LastAttemptAt != nil {
+		at = *o.Job.Polling.LastAttemptAt
+	}
+	if o.Looked { // otherwise it is itself such an outcome
+		_ = s.recordRest(ctx, []job.Outcome{job.Settle(o.Claim, nil, failure, at)}, []int{0}, make([]bool, 1))
+	}
+}
+
 // recordRest writes the outcomes that rest lists. Where some have lost their epoch it leaves those out
 // and tries again, at most as often as there are outcomes.
 func (s *Store) recordRest(ctx context.Context, group []job.Outcome, rest []int, recorded []bool) error {
-	for len(rest) > 0 {
+	for idle := 0; len(rest) > 0; {
 		var short bool
 		err := s.inTx(ctx, func(tx *gorm.DB) error {
 			short = false
@@ -80,8 +94,10 @@ func (s *Store) recordRest(ctx context.Context, group []job.Outcome, rest []int,
 		if err != nil {
 			return err
 		}
-		if len(left) == len(rest) {
-			return fmt.Errorf("%d of %d jobs took no write though their epochs stand", len(rest), len(group))
+		if len(left) == len(rest) { // a node of a cluster that lags behind may say so, for a while
+			if idle++; idle == maxTries {
+				return fmt.Errorf("%d of %d jobs took no write though their epochs stand", len(rest), len(group))
+			}
 		}
 		rest = left
 	}

@@ -10,7 +10,8 @@ import (
 	"migwatch/internal/job"
 )
 
-// lonely is how long after everybody else's last slot a process counts as alone on a budget.
+// lonely is how long after everybody else's last slot a process counts as alone on a budget: a second in
+// which their sends and its own could meet, and one more.
 const lonely = 2 * time.Second
 
 // maxLate bounds how late a send may be, by halves: half for the clock's reading, half for the waking.
@@ -21,43 +22,35 @@ func maxLate(shared bool) time.Duration {
 	return job.LateAlone / 2
 }
 
-// Reserve takes n slots on a budget, if one is free within horizon; it returns no slots otherwise.
+// Reserve takes up to n slots on a budget, if one is free within horizon; it returns no slots otherwise.
 //
 // One statement moves the row, by the database's clock at that very moment: the transaction's start
 // would, after a wait for the row, hand out slots in the past. A second reads where the row stands
 // together with the clock, so that slots become local instants without trusting this process's clock.
 func (s *Store) Reserve(ctx context.Context, budget string, n int, pace job.Pace, horizon time.Duration) (job.Slots, error) {
+	wanted := n
+	n += int(s.spare.Load())
 	alone, shared := total(pace.Alone, n), total(pace.Shared, n)
-	mine := s.d.sql(`(holder = ? OR next_at < {clock} - ?)`)
-	move := s.d.sql(`UPDATE budgets SET seen_at = {clock},
-		step = CASE WHEN ` + mine + ` THEN ` + s.d.integer + ` ELSE ` + s.d.integer + ` END,
-		next_at = CASE WHEN next_at > {clock} THEN next_at ELSE {clock} END + CASE WHEN ` + mine + ` THEN ` + s.d.integer + ` ELSE ` + s.d.integer + ` END,
-		holder = ?
-		WHERE name = ? AND next_at <= {clock} + ?`)
 	var slots job.Slots
 	err := s.inTx(ctx, func(tx *gorm.DB) error {
 		slots = job.Slots{}
-		moved := tx.Exec(move, s.holder, lonely.Milliseconds(), alone, shared, s.holder, lonely.Milliseconds(), alone, shared,
-			s.holder, budget, horizon.Milliseconds())
+		moved := tx.Exec(s.d.sql(reserveUpdate), s.holder, lonely.Milliseconds(), lonely.Milliseconds(),
+			s.holder, lonely.Milliseconds(), alone, shared, s.holder, lonely.Milliseconds(), alone, shared, s.holder, budget, horizon.Milliseconds())
 		if moved.Error != nil || moved.RowsAffected == 0 {
 			return moved.Error
 		}
 		var next, step, now int64
 		asked := time.Now()
-		if err := tx.Raw(s.d.sql(`SELECT next_at, step, {clock} FROM budgets WHERE name = ?`), budget).Row().Scan(&next, &step, &now); err != nil {
+		if err := tx.Raw(s.d.sql(reservedSelect), budget).Row().Scan(&next, &step, &now); err != nil {
 			return err
 		}
 		answered := time.Now()
-		slots = job.Slots{
-			First: answered.Add(time.Duration(next-step-now) * time.Millisecond),
-			Step:  pace.Alone, N: n, Late: maxLate(step != alone),
-		}
+		slots = job.Slots{First: answered.Add(time.Duration(next-step-now) * time.Millisecond), Step: pace.Alone, N: n, Late: maxLate(step != alone)}
 		if step != alone {
 			slots.Step = pace.Shared
 		}
-		if answered.Sub(asked) > slots.Late { // frozen or starved meanwhile: the slots' instants are not known
-			slots.N = 0
-		}
+		s.trim(&slots, answered.Sub(asked))
+		slots.N = min(slots.N, wanted)
 		return nil
 	})
 	if err != nil {
@@ -65,6 +58,42 @@ func (s *Store) Reserve(ctx context.Context, budget string, n int, pace job.Pace
 	}
 	return slots, nil
 }
+
+// trim gives up slots when the clock's reading took longer than half of how late a send may be. The
+// reading's whole time counts as lateness, so nothing is ever sent early; the last of the reserved
+// slots are left empty for what comes that late. Next time as many more are asked for: else a database
+// far away would never give a single one.
+func (s *Store) trim(slots *job.Slots, reading time.Duration) {
+	lost := 0
+	if over := reading - slots.Late; over > 0 {
+		lost = int((over + slots.Step - 1) / slots.Step)
+	}
+	if lost > maxSpare { // frozen or starved meanwhile: that says nothing about the next time
+		slots.N = 0
+		return
+	}
+	slots.N = max(0, slots.N-lost)
+	s.spare.Store(int64(lost))
+}
+
+// maxSpare is how many slots may be left empty because the database is far away.
+const maxSpare = 10
+
+// reserveMine is whether this process has the budget to itself: it came last and nobody else came within
+// lonely before, or nobody at all did.
+const reserveMine = `(holder = ? AND next_at >= shared_until OR next_at < {clock} - ?)`
+
+// The order of the assignments matters: MySQL sees the new values of those to the left. The first one
+// changes nothing that reserveMine asks about this process.
+const reserveUpdate = `UPDATE budgets SET
+	shared_until = CASE WHEN holder <> ? AND next_at >= {clock} - ? THEN next_at + ? ELSE shared_until END,
+	seen_at = {clock},
+	step = CASE WHEN ` + reserveMine + ` THEN {integer} ELSE {integer} END,
+	next_at = CASE WHEN next_at > {clock} THEN next_at ELSE {clock} END + CASE WHEN ` + reserveMine + ` THEN {integer} ELSE {integer} END,
+	holder = ?
+	WHERE name = ? AND next_at <= {clock} + ?`
+
+const reservedSelect = `SELECT next_at, step, {clock} FROM budgets WHERE name = ?`
 
 // total is how far n slots move the row, in whole milliseconds and never less than they need.
 func total(step time.Duration, n int) int64 {

@@ -32,13 +32,25 @@ func sqliteDialect(path string) (dialect, error) {
 		dialector: func(pool *sql.DB) gorm.Dialector {
 			return sqliteTranslator{sqlite.New(sqlite.Config{DriverName: sqliteDriver, Conn: pool})}
 		},
-		again: func(err error) bool {
-			code := sqliteCode(err) & 0xff
-			return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
-		},
-		absent:  func(err error) bool { return strings.Contains(err.Error(), "no such table") },
-		refused: func(err error) bool { return sqliteCode(err)&0xff == sqlite3.SQLITE_CANTOPEN },
+		diagnose:    sqliteFault,
+		unreachable: "the file of MIGWATCH_DATABASE_URL cannot be used: make its folder, allow writing there, and keep it off network file systems",
 	}, nil
+}
+
+func sqliteFault(err error) fault {
+	switch sqliteCode(err) & 0xff { // the rest of the code is detail
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return passing
+	case sqlite3.SQLITE_FULL:
+		return full
+	case sqlite3.SQLITE_READONLY:
+		return readonly
+	case sqlite3.SQLITE_ERROR:
+		if strings.Contains(err.Error(), "no such table") {
+			return absent
+		}
+	}
+	return nothing
 }
 
 func openSQLite(path string, readers int) (*sql.DB, *sql.DB, error) {
@@ -69,7 +81,7 @@ func openSQLite(path string, readers int) (*sql.DB, *sql.DB, error) {
 
 // checkPragmas reads back what the DSN asked for: a misspelt pragma is ignored in silence.
 func checkPragmas(pool *sql.DB) error {
-	ctx, cancel := context.WithTimeout(context.Background(), statementTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	var journal string
 	var busy, synchronous int

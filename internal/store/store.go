@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
@@ -17,16 +18,13 @@ import (
 	"migwatch/migrations"
 )
 
-// statementTimeout bounds every call of the store: without a deadline the drivers wait for ever in a
-// network that swallows packets.
-const statementTimeout = 15 * time.Second
-
 // Store is one database. It is safe for concurrent use.
 type Store struct {
 	write, read *gorm.DB // SQLite writes through one connection; elsewhere both are one pool
 	d           dialect
 	keys        *secret.Keyring
-	holder      string // names this process in budgets
+	holder      string       // names this process in budgets
+	spare       atomic.Int64 // slots to reserve beyond those wanted; see trim
 }
 
 // Options tune a Store. The zero value is right for a function.
@@ -48,17 +46,17 @@ func Open(url secret.Text, o Options) (*Store, error) {
 	s := &Store{d: d, keys: o.Keys, holder: randomHex(8)}
 	write, read, err := d.open(o.MaxConns)
 	if err != nil {
-		return nil, err
+		return nil, &job.NotReadyError{Reason: d.unreachable, Err: err}
 	}
 	if s.write, err = s.gorm(write); err != nil {
 		closeAll(write, read)
-		return nil, notReady(d.name, err)
+		return nil, &job.NotReadyError{Reason: d.unreachable, Err: err}
 	}
 	s.read = s.write
 	if read != write {
 		if s.read, err = s.gorm(read); err != nil {
 			closeAll(write, read)
-			return nil, notReady(d.name, err)
+			return nil, &job.NotReadyError{Reason: d.unreachable, Err: err}
 		}
 	}
 	return s, nil
@@ -132,27 +130,21 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	return instant(ms), err
 }
 
-// query runs read with a deadline, again on a fresh connection where the first one had died: an
-// instance of a function is frozen between invocations and wakes with dead connections.
+// query runs read, again on a fresh connection where the first one had died: an instance of a function
+// is frozen between invocations and wakes with dead connections.
 func (s *Store) query(ctx context.Context, read func(db *gorm.DB) error) error {
-	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
-	defer cancel()
-	return s.again(ctx, func() error { return read(s.read.WithContext(ctx)) })
+	return s.again(ctx, func(ctx context.Context) error { return read(s.read.WithContext(ctx)) })
 }
 
 // exec is query for a statement that writes and may be run twice.
 func (s *Store) exec(ctx context.Context, write func(db *gorm.DB) error) error {
-	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
-	defer cancel()
-	return s.again(ctx, func() error { return write(s.write.WithContext(ctx)) })
+	return s.again(ctx, func(ctx context.Context) error { return write(s.write.WithContext(ctx)) })
 }
 
 // inTx runs work in one READ COMMITTED transaction, and again as a whole when the engine says that it
 // may succeed then, or when the end of COMMIT is unknown: so work must be idempotent.
 func (s *Store) inTx(ctx context.Context, work func(tx *gorm.DB) error) error {
-	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
-	defer cancel()
-	return s.again(ctx, func() error {
+	return s.again(ctx, func(ctx context.Context) error {
 		return s.write.WithContext(ctx).Transaction(work, s.d.txOptions)
 	})
 }

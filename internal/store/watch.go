@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"gorm.io/gorm"
 
@@ -40,19 +39,20 @@ func (budgetModel) TableName() string { return "budgets" }
 func (s *Store) Watch(ctx context.Context, k job.Key, c job.Change) (j job.Job, created bool, err error) {
 	for range maxTries { // each round meets another watcher or unwatcher of the same key
 		row, err := s.find(ctx, k)
-		if err == nil {
+		created := false
+		switch {
+		case err == nil:
 			j, err = s.change(ctx, row, c)
-			return j, false, err
+		case errors.Is(err, job.ErrNotWatched):
+			if err = s.insert(ctx, k, c); err == nil {
+				created = true
+				j, err = s.Job(ctx, k)
+			}
 		}
-		if !errors.Is(err, job.ErrNotWatched) {
-			return j, false, err
-		}
-		err = s.insert(ctx, k, c)
-		if err == nil {
-			j, err = s.Job(ctx, k)
-			return j, true, err
-		}
-		if !duplicate(err) {
+		switch {
+		case err == nil:
+			return j, created, nil
+		case !errors.Is(err, job.ErrNotWatched) && !duplicate(err):
 			return j, false, fmt.Errorf("watch %s: %w", k, err)
 		}
 	}
@@ -73,8 +73,14 @@ func (s *Store) insert(ctx context.Context, k job.Key, c job.Change) error {
 		m.Paused, m.NextAt = 1, nil
 	}
 	return s.exec(ctx, func(db *gorm.DB) error {
-		// The budget first: a job without one would never be claimed.
-		if err := db.Create(&budgetModel{Name: m.Budget}).Error; err != nil && !duplicate(err) {
+		// The budget first: a job without one would never be claimed. It is nearly always there, and to
+		// insert it in vain would fill the server's log with errors.
+		var known int64
+		err := db.Model(&budgetModel{}).Where("name = ?", m.Budget).Count(&known).Error
+		if err == nil && known == 0 {
+			err = db.Create(&budgetModel{Name: m.Budget}).Error
+		}
+		if err != nil && !duplicate(err) {
 			return err
 		}
 		return db.Create(&m).Error
@@ -102,7 +108,7 @@ func (s *Store) change(ctx context.Context, row jobRow, c job.Change) (job.Job, 
 		return db.Exec(`UPDATE jobs SET paused = 0, next_at = ? WHERE id = ? AND paused = 1`, millisOrNil(row.job.Resume(now)), row.id).Error
 	})
 	if err != nil {
-		return job.Job{}, fmt.Errorf("watch %s: %w", k, err)
+		return job.Job{}, err
 	}
 	return s.Job(ctx, k)
 }
@@ -129,47 +135,4 @@ func (s *Store) PollNow(ctx context.Context, k job.Key) (job.Job, error) {
 		err = job.ErrPaused
 	}
 	return j, err
-}
-
-// Unwatch forgets a job and its history. The job's row goes first: a look on its way finds it gone and
-// writes nothing.
-func (s *Store) Unwatch(ctx context.Context, k job.Key) error {
-	row, err := s.find(ctx, k)
-	if err != nil {
-		return err
-	}
-	var gone bool
-	err = s.inTx(ctx, func(tx *gorm.DB) error {
-		done := tx.Exec(`DELETE FROM jobs WHERE id = ?`, row.id)
-		if gone = done.RowsAffected > 0; done.Error != nil {
-			return done.Error
-		}
-		if err := tx.Exec(`DELETE FROM snapshots WHERE job = ?`, row.id).Error; err != nil {
-			return err
-		}
-		return tx.Exec(`DELETE FROM events WHERE job = ?`, row.id).Error
-	})
-	if err != nil {
-		return fmt.Errorf("unwatch %s: %w", k, err)
-	}
-	if !gone {
-		return job.ErrNotWatched
-	}
-	return nil
-}
-
-// Finish remembers what a tick did.
-func (s *Store) Finish(ctx context.Context, t job.Tick, elapsed time.Duration) error {
-	err := s.exec(ctx, func(db *gorm.DB) error {
-		return db.Exec(s.d.sql(`UPDATE ticks SET started_at = {now} - ?, finished_at = {now},
-			claimed = ?, recorded = ?, changed = ?, failed = ?, released = ?, lost = ?, notified = ?, due = ?,
-			total_ticks = total_ticks + 1, total_claimed = total_claimed + ?, total_recorded = total_recorded + ?, total_changed = total_changed + ?,
-			total_failed = total_failed + ?, total_released = total_released + ?, total_lost = total_lost + ? WHERE id = 1`),
-			elapsed.Milliseconds(), t.Claimed, t.Recorded, t.Changed, t.Failed, t.Released, t.Lost, t.Notified, t.Due,
-			t.Claimed, t.Recorded, t.Changed, t.Failed, t.Released, t.Lost).Error
-	})
-	if err != nil {
-		return fmt.Errorf("remember the tick: %w", err)
-	}
-	return nil
 }

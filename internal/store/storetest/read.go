@@ -179,6 +179,11 @@ func slotsNeverCrowd(t *testing.T, open Fresh) {
 			t.Errorf("21 slots within %v", slots[i].Sub(slots[i-20]))
 		}
 	}
+	for _, who := range []*store.Store{a, a, b, b} { // the second time is no sign of being alone
+		if got, err := who.Reserve(ctxOf(t), budget, 1, pace, time.Hour); err != nil || got.Step != pace.Shared {
+			t.Errorf("a slot beside another process's has step %v, err %v", got.Step, err)
+		}
+	}
 	if got, err := a.Reserve(ctxOf(t), budget, 1, pace, time.Second); err != nil || got.N != 0 {
 		t.Errorf("a slot %v away was given though only 1 s was asked for (err %v)", time.Until(got.First), err)
 	}

@@ -49,6 +49,9 @@ func Run(t *testing.T, database func(t testing.TB) Fresh) {
 		{"SlotsNeverCrowd", slotsNeverCrowd},
 		{"PushHoldsForAll", pushHoldsForAll},
 		{"SummaryCounts", summaryCounts},
+		{"PruneKeepsWhatItMust", pruneKeepsWhatItMust},
+		{"PruneGoesOnWhereItStopped", pruneGoesOnWhereItStopped},
+		{"PruneBesideRecorders", pruneBesideRecorders},
 		{"MigrateManyAtOnce", migrateManyAtOnce},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, database(t)) })

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"migwatch/internal/job"
+)
+
+// Jobs lists jobs that f chooses, the most recently changed first, from beyond after.
+func (s *Store) Jobs(ctx context.Context, f job.Filter, after *job.Place, limit int) ([]job.Listed, error) {
+	statement, args := listSelect(f, after, limit)
+	var list []job.Listed
+	err := s.query(ctx, func(db *gorm.DB) error {
+		rows, err := db.Raw(statement, args...).Rows()
+		if err != nil {
+			return err
+		}
+		found, err := s.scanJobs(rows)
+		list = make([]job.Listed, len(found))
+		for i, r := range found {
+			list[i] = job.Listed{Job: r.job, Place: job.Place{ChangedAt: r.job.ChangedAt, Row: r.id}}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list jobs: %w", err)
+	}
+	return list, nil
+}
+
+const listOrder = ` ORDER BY jobs.changed_at DESC, jobs.id DESC`
+
+// listSelect is the statement of a page. Each phase is a page of its own, read off an index in its
+// order, and the pages are merged: with IN, engines would read all of a phase and sort, or all jobs.
+func listSelect(f job.Filter, after *job.Place, limit int) (string, []any) {
+	where, args := listWhere(f, after)
+	phases := slices.Compact(slices.Sorted(slices.Values(f.Phases)))
+	if len(phases) == len(job.Phases) {
+		phases = nil
+	}
+	if len(phases) <= 1 {
+		if len(phases) == 1 {
+			where, args = append(where, `jobs.phase = ?`), append(args, string(phases[0]))
+		}
+		return `SELECT ` + jobColumns + jobTables + conditions(where) + listOrder + ` LIMIT ?`, append(args, limit)
+	}
+	page := `SELECT jobs.id, jobs.changed_at FROM jobs ` + conditions(append(where, `jobs.phase = ?`)) + listOrder + ` LIMIT ?`
+	var union strings.Builder
+	var all []any
+	for i, phase := range phases {
+		if i > 0 {
+			union.WriteString(` UNION ALL `)
+		}
+		union.WriteString(`SELECT id, changed_at FROM (` + page + `) p` + string(rune('0'+i)))
+		all = append(append(all, args...), string(phase), limit)
+	}
+	ids := `SELECT id FROM (` + union.String() + `) u ORDER BY changed_at DESC, id DESC LIMIT ?`
+	return `SELECT ` + jobColumns + ` FROM (` + ids + `) page JOIN jobs ON jobs.id = page.id LEFT JOIN snapshots s ON s.job = jobs.id AND s.seq = jobs.seq` + listOrder,
+		append(all, limit)
+}
+
+func conditions(where []string) string {
+	if len(where) == 0 {
+		return ``
+	}
+	return `WHERE ` + strings.Join(where, ` AND `)
+}
+
+// listWhere is what f and after ask for, but for the phases.
+func listWhere(f job.Filter, after *job.Place) (where []string, args []any) {
+	if f.Provider != "" {
+		where, args = append(where, `jobs.provider = ?`), append(args, string(f.Provider))
+	}
+	if f.Scope != "" {
+		where, args = append(where, `jobs.scope = ?`), append(args, f.Scope)
+	}
+	if f.Text != "" {
+		// Both sides go through the engine's LOWER, for what it does with letters beyond ASCII differs.
+		like := "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(f.Text) + "%"
+		where = append(where, `(LOWER(jobs.job_id) LIKE LOWER(?) ESCAPE '!' OR LOWER(jobs.scope) LIKE LOWER(?) ESCAPE '!' OR LOWER(jobs.label) LIKE LOWER(?) ESCAPE '!')`)
+		args = append(args, like, like, like)
+	}
+	if after != nil {
+		// The first half lets the index start at the place; the second leaves out its equals.
+		where = append(where, `jobs.changed_at <= ? AND (jobs.changed_at < ? OR jobs.id < ?)`)
+		args = append(args, millis(after.ChangedAt), millis(after.ChangedAt), after.Row)
+	}
+	return where, args
+}

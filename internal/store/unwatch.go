@@ -1,0 +1,65 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"migwatch/internal/job"
+)
+
+// Unwatch forgets a job and its history. The job's row goes first: a look on its way finds it gone and
+// writes nothing.
+func (s *Store) Unwatch(ctx context.Context, k job.Key) error {
+	row, err := s.find(ctx, k)
+	if err != nil {
+		return err
+	}
+	if err := s.shorten(ctx, row); err != nil {
+		return fmt.Errorf("unwatch %s: %w", k, err)
+	}
+	gone := false
+	err = s.inTx(ctx, func(tx *gorm.DB) error {
+		done := tx.Exec(`DELETE FROM jobs WHERE id = ?`, row.id)
+		gone = gone || done.RowsAffected > 0 // an earlier try may have been committed and its answer lost
+		if done.Error != nil {
+			return done.Error
+		}
+		if err := tx.Exec(`DELETE FROM snapshots WHERE job = ?`, row.id).Error; err != nil {
+			return err
+		}
+		return tx.Exec(`DELETE FROM events WHERE job = ?`, row.id).Error
+	})
+	if err != nil {
+		return fmt.Errorf("unwatch %s: %w", k, err)
+	}
+	if !gone {
+		return job.ErrNotWatched
+	}
+	return nil
+}
+
+// bite is how many rows one transaction deletes at most: it must end well before its deadline, and
+// distributed engines bound a transaction's size.
+const bite = 2000
+
+// shorten deletes most of a long history piece by piece, the oldest first, before the job's own row
+// goes with the rest. If it is cut off, the job is still there to be unwatched again.
+func (s *Store) shorten(ctx context.Context, row jobRow) error {
+	if row.job.Latest == nil {
+		return nil
+	}
+	for to := int64(bite); to < row.job.Latest.Seq; to += bite {
+		err := s.inTx(ctx, func(tx *gorm.DB) error {
+			if err := tx.Exec(`DELETE FROM snapshots WHERE job = ? AND seq <= ?`, row.id, to).Error; err != nil {
+				return err
+			}
+			return tx.Exec(`DELETE FROM events WHERE job = ? AND seq <= ?`, row.id, to).Error
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
