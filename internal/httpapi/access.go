@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
 
+	"migwatch/internal/job"
 	"migwatch/internal/secret"
 )
 
@@ -47,7 +49,7 @@ func (a *API) Access(r *http.Request, key string, need secret.Role) (secret.Role
 
 func (a *API) access(r *http.Request, key string, presented bool, need secret.Role) (secret.Role, error) {
 	if a.opt.Broken != nil {
-		return secret.RoleNone, a.opt.Broken
+		return secret.RoleNone, broken(a.opt.Broken)
 	}
 	public := a.opt.PublicRead && need <= secret.RoleRead
 	switch {
@@ -68,6 +70,15 @@ func (a *API) access(r *http.Request, key string, presented bool, need secret.Ro
 	default:
 		return role, nil
 	}
+}
+
+// broken keeps Access's promise that its errors have a status.
+func broken(err error) error {
+	var unready *job.NotReadyError
+	if errors.As(err, &unready) {
+		return notReady(unready.Reason)
+	}
+	return err
 }
 
 // unauthorized is one and the same for every reason, so that it teaches nothing about the keys.

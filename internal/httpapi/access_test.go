@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"migwatch/internal/httpapi"
+	"migwatch/internal/job"
 	"migwatch/internal/secret"
 )
 
@@ -124,6 +126,30 @@ func TestMissingKeysNameTheirSetting(t *testing.T) {
 		}
 		if strings.Count(r.log.String(), "\n") != 1 || !strings.Contains(r.log.String(), "MIGWATCH_ADMIN_KEYS") {
 			t.Errorf("log: %s", r.log)
+		}
+	}
+}
+
+// Settings that could not be read are no reason to let anybody in, nor to hide what is wrong.
+func TestBrokenSettings(t *testing.T) {
+	for name, o := range map[string]httpapi.Options{"public": {PublicRead: true}, "loopback": {Local: true}, "cloud": {Cloud: true}} {
+		r := newRig(t, func(broken *httpapi.Options) {
+			broken.Keys, broken.PublicRead, broken.Local, broken.Cloud = secret.Keys{}, o.PublicRead, o.Local, o.Cloud
+			broken.Broken = fmt.Errorf("start: %w", &job.NotReadyError{Reason: "MIGWATCH_POLL_LEASE: not a duration"})
+		})
+		for _, request := range []string{"GET /v1/jobs", "PUT /v1/jobs/dts/ap-beijing/dts-1"} {
+			method, path, _ := strings.Cut(request, " ")
+			if v := r.ask(method, path, adminKey).wantProblem(r, 503, "not_ready"); !strings.Contains(v["detail"].(string), "MIGWATCH_POLL_LEASE") {
+				t.Errorf("%s: %v", name, v)
+			}
+		}
+		_, err := r.api.Access(httptest.NewRequest("GET", "/", nil), "", secret.RoleRead)
+		var status interface{ GetStatus() int }
+		if !errors.As(err, &status) || status.GetStatus() != 503 {
+			t.Errorf("%s: Access gives %v", name, err)
+		}
+		if g := r.ask("GET", "/healthz", ""); g.status != 200 {
+			t.Errorf("%s: healthz %d", name, g.status)
 		}
 	}
 }

@@ -17,7 +17,7 @@ type Options struct {
 	// between requests. Its error is answered like one of the store's.
 	Open func(context.Context) (Store, error)
 	Keys secret.Keys
-	// Broken, if set, is why nothing that needs a key can be answered at all: the settings, and with them
+	// Broken, if set, is a *job.NotReadyError that says why nothing that needs a key can be answered at all: the settings, and with them
 	// the keys, could not be read.
 	Broken error
 	// PublicRead opens reads to requests that present no key.

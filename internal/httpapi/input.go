@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -85,7 +86,8 @@ func (in *JobPath) Resolve(huma.Context) []error {
 
 // wrong is a *job.InvalidError as a place of the request.
 func wrong(where string, err error) []error {
-	if bad, ok := err.(*job.InvalidError); ok {
+	var bad *job.InvalidError
+	if errors.As(err, &bad) {
 		return []error{invalid(where+bad.Field, bad.Reason)}
 	}
 	return nil

@@ -13,9 +13,9 @@ func conforms(doc, schema object, v any) error {
 	if ref, ok := schema["$ref"].(string); ok {
 		return conforms(doc, doc["components"].(object)["schemas"].(object)[ref[strings.LastIndexByte(ref, '/')+1:]].(object), v)
 	}
-	if any, ok := schema["anyOf"].([]any); ok {
+	if branches, ok := schema["anyOf"].([]any); ok {
 		var errs []string
-		for _, s := range any {
+		for _, s := range branches {
 			err := conforms(doc, s.(object), v)
 			if err == nil {
 				return nil
