@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/alecthomas/kong"
+
+	"migwatch/internal/app"
+	"migwatch/internal/secret"
+)
+
+const about = `Watch migration jobs of WeChat cloud environments and of Tencent Cloud DTS.
+
+A KEY names a job: PROVIDER/SCOPE/JOB_ID, as in dts/ap-shanghai/dts-1kl0iy0v or wechat/test2-4a89da/100071736.
+
+Without --server, commands work on the database of MIGWATCH_DATABASE_URL (sqlite:migwatch.db in this folder unless set).
+
+Exit status: 0 done, 1 it did not work, 2 wrong usage, 3 (wait) not final in time.`
+
+// cli is every command and flag.
+type cli struct {
+	Server  string `placeholder:"URL" group:"global" help:"Ask this query function or migwatch serve instead of the database ($MIGWATCH_SERVER)."`
+	Key     string `placeholder:"KEY" group:"global" help:"API key for --server; better in $MIGWATCH_KEY or $MIGWATCH_KEY_FILE, where others do not see it."`
+	JSON    bool   `name:"json" group:"global" help:"Print JSON: one array for a list, one object a line for what goes on."`
+	Version bool   `group:"global" help:"Print the version."`
+
+	Demo  demoCmd  `cmd:"" group:"run" help:"Show everything at work on emulated APIs; no account needed."`
+	Serve serveCmd `cmd:"" group:"run" help:"Look at jobs on a timer and serve the HTTP API, in one process."`
+	Poll  pollCmd  `cmd:"" group:"run" help:"Look at all jobs that are due, once."`
+
+	Watch   watchCmd   `cmd:"" group:"jobs" help:"Begin to watch jobs, or change what is set about them."`
+	Unwatch unwatchCmd `cmd:"" group:"jobs" help:"Stop watching jobs and forget their history."`
+	Jobs    jobsCmd    `cmd:"" group:"jobs" help:"List watched jobs."`
+	History historyCmd `cmd:"" group:"jobs" help:"List what was seen of a job."`
+
+	Migrate migrateCmd `cmd:"" group:"database" help:"Bring the database's schema to this build's version."`
+}
+
+var groups = []kong.Group{
+	{Key: "global", Title: "Global flags:"}, {Key: "run", Title: "Run:"}, {Key: "jobs", Title: "Jobs:"},
+	{Key: "database", Title: "Database:"}, {Key: "more", Title: "More:"},
+}
+
+// shell is what every command is run with.
+type shell struct {
+	*console
+	*cli
+	app     *kong.Kong
+	log     *secret.Writer // err, with known secrets blotted out
+	closers []func() error // called at the end, the last one first
+}
+
+// exited is how kong's own ends, such as --help, leave.
+type exited int
+
+// run runs one command line and gives the exit code.
+func run(ctx context.Context, args []string, c *console) (code int) {
+	sh := &shell{console: c, cli: &cli{}, log: secret.NewWriter(c.err)}
+	defer func() {
+		if end, ok := recover().(exited); ok {
+			code = int(end)
+		}
+	}()
+	sh.app = kong.Must(sh.cli, kong.Name("migwatch"), kong.Description(about),
+		kong.Writers(c.out, c.err), kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.ExplicitGroups(groups),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(sh))
+	if len(args) == 1 && args[0] == "--version" {
+		fmt.Fprintln(c.out, "migwatch", app.Version())
+		return exitOK
+	}
+	err := sh.command(ctx, args)
+	for _, closer := range slices.Backward(sh.closers) {
+		err = errors.Join(err, closer())
+	}
+	if code = exitCode(ctx, err); code != exitOK && code != exitInterrupted {
+		fmt.Fprint(sh.log, explain(err))
+	}
+	return code
+}
+
+func (sh *shell) command(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := sh.app.Parse(args)
+	if err != nil {
+		return usagef("%w\nmigwatch --help shows how it is used", err)
+	}
+	return k.Run()
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"migwatch/client"
+)
+
+// The exit codes.
+const (
+	exitOK          = 0
+	exitFailed      = 1   // it did not work; of wait: the job has failed, is partial or missing
+	exitUsage       = 2   // it was asked for in a way that cannot be
+	exitTimeout     = 3   // of wait: not final in time
+	exitInterrupted = 130 // Ctrl-C, as shells count it
+)
+
+// exitError ends the command with a code of its own. Without err nothing is printed: all was said.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// usagef is a mistake in what was asked for.
+func usagef(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// exitCode says how to end after err.
+func exitCode(ctx context.Context, err error) int {
+	var e *exitError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &e):
+		return e.code
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return exitInterrupted
+	}
+	return exitFailed
+}
+
+// explain prints an error as one who is to mend it reads it: a line each, the key's remedy beside it.
+func explain(err error) string {
+	text := err.Error()
+	if text == "" {
+		return ""
+	}
+	switch client.Code(err) {
+	case client.CodeUnauthorized:
+		text = "the server does not know this key: give --key, or set MIGWATCH_KEY or MIGWATCH_KEY_FILE"
+	case client.CodeForbidden:
+		text = "this key may only read: use one of the server's MIGWATCH_ADMIN_KEYS"
+	}
+	return "migwatch: " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ") + "\n"
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"migwatch/client"
+)
+
+// jobFilter is the flags that choose jobs.
+type jobFilter struct {
+	Provider string   `enum:",wechat,dts" default:"" placeholder:"NAME" help:"Only jobs of wechat or of dts."`
+	Scope    string   `placeholder:"SCOPE" help:"Only jobs of this WeChat environment or region."`
+	Phase    []string `enum:"pending,running,succeeded,partial,failed,missing,unknown" placeholder:"PHASE" help:"Only jobs in this phase (${enum}); may repeat."`
+	Query    string   `short:"q" placeholder:"TEXT" help:"Only jobs with this text in their ID, scope or label."`
+}
+
+func (f jobFilter) filter(size int) client.JobFilter {
+	c := client.JobFilter{Provider: f.Provider, Scope: f.Scope, Query: f.Query, PageSize: size}
+	for _, p := range f.Phase {
+		c.Phases = append(c.Phases, client.Phase(p))
+	}
+	return c
+}
+
+// maxPage is the most the API gives at once.
+const maxPage = 500
+
+type jobsCmd struct {
+	jobFilter
+	Limit int  `short:"n" default:"50" placeholder:"N" help:"How many jobs to list at most (${default})."`
+	All   bool `short:"a" help:"List all, however many."`
+}
+
+// Run lists jobs, the most recently changed first.
+func (cmd *jobsCmd) Run(ctx context.Context, sh *shell) error {
+	if cmd.Limit < 1 {
+		return usagef("--limit must be 1 or more")
+	}
+	c, err := sh.open(ctx)
+	if err != nil {
+		return err
+	}
+	if sh.JSON {
+		out := &list{w: sh.out}
+		if _, err := cmd.each(ctx, c, func(j client.Job) error { return out.add(withoutURL(j)) }); err != nil {
+			return err
+		}
+		return out.end()
+	}
+	t, more, err := cmd.table(ctx, sh, c)
+	if err != nil {
+		return err
+	}
+	if len(t.rows) == 1 {
+		fmt.Fprintln(sh.err, cmd.none())
+		return nil
+	}
+	if err := t.print(sh.out); err != nil {
+		return err
+	}
+	if more {
+		fmt.Fprintf(sh.err, "There are more: --limit or --all lists them.\n")
+	}
+	return nil
+}
+
+func (cmd *jobsCmd) none() string {
+	if cmd.Provider+cmd.Scope+cmd.Query != "" || len(cmd.Phase) > 0 {
+		return "No watched job is like that."
+	}
+	return "No job is watched yet: migwatch watch PROVIDER/SCOPE/JOB_ID"
+}
+
+// each hands on jobs up to the limit, and says whether there are more.
+func (cmd *jobsCmd) each(ctx context.Context, c *client.Client, do func(client.Job) error) (more bool, err error) {
+	size, n := maxPage, 0
+	if !cmd.All {
+		size = min(cmd.Limit+1, maxPage) // one beyond, to know whether there is one
+	}
+	for j, err := range c.Jobs(ctx, cmd.filter(size)) {
+		if err != nil {
+			return false, err
+		}
+		if n++; n > cmd.Limit && !cmd.All {
+			return true, nil
+		}
+		if err := do(j); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// table is the list as a person reads it.
+func (cmd *jobsCmd) table(ctx context.Context, sh *shell, c *client.Client) (*table, bool, error) {
+	t := &table{width: sh.width(sh.out), colour: sh.colour(sh.out)}
+	t.head("KEY", "PHASE", "PROGRESS", "SINCE", "LABEL", "NOTE")
+	terminal, now := isTerminal(sh.out), sh.now()
+	more, err := cmd.each(ctx, c, func(j client.Job) error {
+		noted := dim
+		if j.Polling.LastError != nil {
+			noted = yellow
+		}
+		t.row(cell{text: j.Key().String()}, phaseCell(j.Phase, terminal), cell{text: progress(j.Latest)},
+			cell{text: ago(now.Sub(j.ChangedAt))}, cell{text: plain(j.Label)}, cell{note(j), noted})
+		return nil
+	})
+	return t, more, err
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"migwatch/client"
+)
+
+// look is how a phase shows itself: shape, word and colour.
+var looks = map[client.Phase]struct {
+	sign  string
+	style style
+}{
+	client.Pending:   {"○", dim},
+	client.Running:   {"◐", blue},
+	client.Succeeded: {"✓", green},
+	client.Partial:   {"◑", yellow},
+	client.Failed:    {"✗", red},
+	client.Missing:   {"∅", purple},
+	client.Unknown:   {"?", yellow},
+}
+
+// phaseCell has the sign only where a person looks at it: scripts get the word.
+func phaseCell(p client.Phase, terminal bool) cell {
+	l := looks[p]
+	if terminal && l.sign != "" {
+		return cell{l.sign + " " + string(p), l.style}
+	}
+	return cell{string(p), l.style}
+}
+
+// progress is how far s has come: percent, or records.
+func progress(s *client.Snapshot) string {
+	switch {
+	case s == nil:
+		return "-"
+	case s.Progress != nil:
+		return strconv.FormatInt(*s.Progress, 10) + "%"
+	case s.RecordsSucceeded != nil && s.RecordsFailed != nil && *s.RecordsFailed > 0:
+		return fmt.Sprintf("%d ok, %d failed", *s.RecordsSucceeded, *s.RecordsFailed)
+	case s.RecordsSucceeded != nil:
+		return fmt.Sprintf("%d ok", *s.RecordsSucceeded)
+	}
+	return "-"
+}
+
+// note is what a person should know beside the phase.
+func note(j client.Job) string {
+	var parts []string
+	if j.Paused {
+		parts = append(parts, "paused")
+	}
+	if e := j.Polling.LastError; e != nil {
+		parts = append(parts, fmt.Sprintf("looks fail ×%d: %s", j.Polling.Failures, failure(*e)))
+	}
+	if j.Latest != nil && j.Latest.Message != "" && j.Phase != client.Running && j.Phase != client.Pending {
+		parts = append(parts, plain(j.Latest.Message))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func failure(e client.Failure) string {
+	text := e.Kind
+	if e.Code != "" {
+		text += " " + plain(e.Code)
+	}
+	if e.Message != "" {
+		text += " (" + plain(e.Message) + ")"
+	}
+	return text
+}
+
+// ago is how long d is, in at most two units.
+func ago(d time.Duration) string {
+	d = max(d, 0)
+	days, hours, minutes, seconds := int(d.Hours())/24, int(d.Hours())%24, int(d.Minutes())%60, int(d.Seconds())%60
+	switch {
+	case days >= 10:
+		return fmt.Sprintf("%dd", days)
+	case days > 0:
+		return two(days, "d", hours, "h")
+	case hours > 0:
+		return two(hours, "h", minutes, "m")
+	case minutes > 0:
+		return two(minutes, "m", seconds, "s")
+	}
+	return fmt.Sprintf("%ds", seconds)
+}
+
+func two(a int, unitA string, b int, unitB string) string {
+	if b == 0 {
+		return fmt.Sprintf("%d%s", a, unitA)
+	}
+	return fmt.Sprintf("%d%s%d%s", a, unitA, b, unitB)
+}
+
+// clock is an instant as a person here reads it.
+func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+
+func number(n *int64) string {
+	if n == nil {
+		return "-"
+	}
+	return strconv.FormatInt(*n, 10)
+}
+
+// span reads a length of time; days too, which Go's own has not.
+func span(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseFloat(days, 64)
+		if err == nil && n >= 0 && n < 36500 {
+			return time.Duration(n * float64(24*time.Hour)), nil
+		}
+	}
+	d, err := time.ParseDuration(s)
+	if err == nil && d < 0 {
+		err = fmt.Errorf("%q is before now", s)
+	}
+	return d, err
+}
