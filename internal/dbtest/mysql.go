@@ -38,10 +38,11 @@ func newMySQL(t testing.TB, args ...string) *Server {
 	} else {
 		h.run(t, server, "--no-defaults", "--initialize-insecure", "--datadir="+data)
 	}
-	s := &Server{Engine: "mysql", Port: freePorts(t, 1)[0], Socket: filepath.Join(h.dir, "s"), home: h}
+	ca, cert, key := h.certify(t)
+	s := &Server{Engine: "mysql", Port: freePorts(t, 1)[0], Socket: filepath.Join(h.dir, "s"), CA: ca, home: h}
 	// The zone's name is for the clients' sake: theirs must not depend on the server's.
 	args = append([]string{"--no-defaults", "--datadir=" + data, "--socket=" + s.Socket, fmt.Sprintf("--port=%d", s.Port), "--bind-address=127.0.0.1",
-		"--skip-name-resolve", "--max-connections=300", "--innodb-buffer-pool-size=256M", "--innodb-log-file-size=128M",
+		"--ssl-cert=" + cert, "--ssl-key=" + key, "--skip-name-resolve", "--max-connections=300", "--innodb-buffer-pool-size=256M", "--innodb-log-file-size=128M",
 		"--innodb-flush-log-at-trx-commit=1", "--pid-file=" + filepath.Join(h.dir, "pid")}, args...)
 	s.launch = func(t testing.TB) *process {
 		if s.more == nil {

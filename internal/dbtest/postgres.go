@@ -21,9 +21,11 @@ func startPostgres(t testing.TB) *Server {
 	h := newHome(t)
 	data := filepath.Join(h.dir, "data")
 	h.run(t, initdb, "-D", data, "-U", "owner", "--auth-host=scram-sha-256", "--auth-local=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
-	s := &Server{Engine: "postgres", Port: freePorts(t, 1)[0], Socket: h.dir, home: h}
+	ca, cert, key := h.certify(t)
+	s := &Server{Engine: "postgres", Port: freePorts(t, 1)[0], Socket: h.dir, CA: ca, home: h}
 	s.launch = func(t testing.TB) *process {
 		return h.start(t, "QUIT", server, "-D", data, "-p", fmt.Sprint(s.Port), "-k", h.dir, "-c", "listen_addresses=127.0.0.1",
+			"-c", "ssl=on", "-c", "ssl_cert_file="+cert, "-c", "ssl_key_file="+key,
 			"-c", "max_connections=300", "-c", "shared_buffers=256MB", "-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "max_wal_size=2GB")
 	}
 	var err error

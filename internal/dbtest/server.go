@@ -24,6 +24,7 @@ type Server struct {
 	Engine string // "postgres" or "mysql"
 	Port   int
 	Socket string // PostgreSQL: the folder the socket is in; MySQL: its path
+	CA     string // the PEM file of the authority that certified the server
 	home   home
 	launch func(t testing.TB) *process
 	more   func() string // one more argument, anew at each start; nil: none

@@ -3,13 +3,21 @@ package store_test
 import (
 	"context"
 	"errors"
-	"sync"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
+	"migwatch/internal/dbtest"
 	"migwatch/internal/job"
 	"migwatch/internal/secret"
 	"migwatch/internal/store"
 	"migwatch/internal/store/storetest"
+	"migwatch/migrations"
 )
 
 func opened(t testing.TB, url string, o store.Options) *store.Store {
@@ -34,37 +42,255 @@ func migrated(t testing.TB, open storetest.Fresh) storetest.Fresh {
 	return open
 }
 
-// migrateTogether lets eight processes' worth of handles migrate one empty database.
-func migrateTogether(t *testing.T, open storetest.Fresh) {
+// readiness opens the database at url and asks whether it is ready. The error, if any, must be one that
+// may be shown, and show no password.
+func readiness(t *testing.T, url string) string {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	s, err := store.Open(secret.New(url), store.Options{})
+	if err == nil {
+		defer s.Close()
+		err = s.Ready(ctx)
+	}
+	if err == nil {
+		return "ready"
+	}
 	var not *job.NotReadyError
-	if err := open(t, store.Options{}).Ready(context.Background()); !errors.As(err, &not) {
-		t.Errorf("an empty database is ready: %v", err)
+	if !errors.As(err, &not) {
+		t.Fatalf("%v is no *job.NotReadyError", err)
 	}
-	var all sync.WaitGroup
-	steps := make(chan int, 8)
-	for range 8 {
-		s := open(t, store.Options{})
-		all.Go(func() {
-			n, err := s.Migrate(context.Background())
-			if err != nil {
-				t.Error(err)
+	for _, shown := range []string{err.Error(), not.Reason} {
+		for _, canary := range []string{"canary", dbtest.Password, dbtest.Password[:8], "127.0.0.1"} {
+			if strings.Contains(shown, canary) {
+				t.Errorf("%q shows %q", shown, canary)
 			}
-			steps <- n
-		})
-	}
-	all.Wait()
-	close(steps)
-	movers := 0
-	for n := range steps {
-		if n > 0 {
-			movers++
 		}
 	}
-	if movers != 1 {
-		t.Errorf("%d of 8 applied migrations", movers)
+	return not.Reason
+}
+
+// with changes a URL.
+func with(t testing.TB, raw string, change func(u *url.URL, query url.Values)) string {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := open(t, store.Options{}).Ready(context.Background()); err != nil {
-		t.Error(err)
+	query := u.Query()
+	change(u, query)
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+func param(name, value string) func(*url.URL, url.Values) {
+	return func(_ *url.URL, query url.Values) { query.Set(name, value) }
+}
+
+func TestServersThatCannotBeUsed(t *testing.T) {
+	for _, s := range []*dbtest.Server{dbtest.Postgres(t), dbtest.MySQL(t)} {
+		t.Run(s.Engine, func(t *testing.T) {
+			name := s.Database(t)
+			good := s.URL(name)
+			deaf, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			nobody := deaf.Addr().String()
+			deaf.Close()
+			for _, test := range []struct{ name, url, reason string }{
+				{"no schema", good, "run migwatch migrate"},
+				{"wrong password", with(t, good, func(u *url.URL, _ url.Values) { u.User = url.UserPassword(dbtest.User, "canary") }), "refuses the user or the password"},
+				{"no such user", with(t, good, func(u *url.URL, _ url.Values) { u.User = url.UserPassword("canary", "canary") }), "refuses the user or the password"},
+				{"no such database", with(t, good, func(u *url.URL, _ url.Values) { u.Path = "/canary" }), "has no database of that name"},
+				{"nobody there", with(t, good, func(u *url.URL, _ url.Values) { u.Host = nobody }), "does not answer"},
+				{"no such host", with(t, good, func(u *url.URL, _ url.Values) { u.Host = "canary.invalid" }), "does not answer"},
+				{"no database named", strings.Replace(good, "/"+name, "", 1), "names no database"},
+				{"unknown parameter", with(t, good, param("canary", "canary")), "parameter"},
+				{"a half-written escape", strings.Replace(good, "/"+name, "/%zz", 1), "%XX"},
+				{"another scheme", strings.Replace(good, s.Engine, "oracle", 1), "must begin with"},
+			} {
+				t.Run(test.name, func(t *testing.T) {
+					if got := readiness(t, test.url); !strings.Contains(got, test.reason) {
+						t.Errorf("%q does not say %q", got, test.reason)
+					}
+				})
+			}
+		})
 	}
+}
+
+func TestServersOverSocketsAndTLS(t *testing.T) {
+	for _, s := range []*dbtest.Server{dbtest.Postgres(t), dbtest.MySQL(t)} {
+		t.Run(s.Engine, func(t *testing.T) {
+			name := s.Database(t)
+			good := s.URL(name)
+			migrated(t, at(good))
+			for _, test := range []struct{ engine, name, url, reason string }{
+				{"", "tcp", good, "ready"},
+				{"", "socket", s.SocketURL(name), "ready"},
+				{"postgres", "postgresql://", strings.Replace(good, "postgres", "postgresql", 1), "ready"},
+				{"postgres", "TLS, not verified", with(t, good, param("sslmode", "require")), "ready"},
+				{"postgres", "TLS, unknown authority", with(t, good, param("sslmode", "verify-full")), "do not agree about TLS"},
+				{"postgres", "TLS, verified", with(t, good, func(_ *url.URL, q url.Values) { q.Set("sslmode", "verify-full"); q.Set("sslrootcert", s.CA) }), "ready"},
+				{"postgres", "TLS, nonsense", with(t, good, param("sslmode", "canary")), "parameters that PostgreSQL's driver does not take"},
+				{"postgres", "TLS, no file", with(t, good, param("sslrootcert", "/nowhere/canary")), "parameters that PostgreSQL's driver does not take"},
+				{"mysql", "TLS, not verified", with(t, good, param("tls", "skip-verify")), "ready"},
+				{"mysql", "TLS, unknown authority", with(t, good, param("tls", "true")), "do not agree about TLS"},
+				{"mysql", "TLS, verified", with(t, good, param("tls-ca", s.CA)), "ready"},
+				{"mysql", "TLS, nonsense", with(t, good, param("tls", "canary")), "parameters that MySQL's driver does not take"},
+				{"mysql", "TLS, no file", with(t, good, param("tls-ca", "/nowhere/canary")), "tls-ca"},
+				{"mysql", "a system variable", with(t, good, param("lock_wait_timeout", "7")), "ready"},
+			} {
+				if test.engine != "" && test.engine != s.Engine {
+					continue
+				}
+				t.Run(test.name, func(t *testing.T) {
+					if got := readiness(t, test.url); !strings.Contains(got, test.reason) {
+						t.Errorf("%q does not say %q", got, test.reason)
+					}
+				})
+			}
+		})
+	}
+}
+
+// TestPostgresWithoutTLS asks for TLS where there is none: a server says so with one letter.
+func TestPostgresWithoutTLS(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 8))
+			_, _ = c.Write([]byte("N"))
+			c.Close()
+		}
+	}()
+	if got := readiness(t, "postgres://u:canary@"+l.Addr().String()+"/d?sslmode=require"); !strings.Contains(got, "do not agree about TLS") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestSQLiteFilesThatCannotBeUsed(t *testing.T) {
+	for _, test := range []struct{ name, url, reason string }{
+		{"no folder", "sqlite:" + filepath.Join(t.TempDir(), "canary", "x.db"), "make its folder"},
+		{"a folder", "sqlite:" + t.TempDir(), "cannot be used"},
+		{"no path", "sqlite:", "must name a file"},
+		{"memory", "sqlite::memory:", "must name a file"},
+		{"no schema", "sqlite:" + filepath.Join(t.TempDir(), "x.db"), "run migwatch migrate"},
+	} {
+		if got := readiness(t, test.url); !strings.Contains(got, test.reason) {
+			t.Errorf("%s: %q does not say %q", test.name, got, test.reason)
+		}
+	}
+}
+
+func TestSchemaVersions(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			s := migrated(t, e.database(t))(t, store.Options{})
+			known := migrations.Version(e.name)
+			for _, test := range []struct {
+				version int64
+				reason  string
+			}{{known - 1, "run migwatch migrate"}, {known, ""}, {known + 1, ""}, {known + 2, "deploy a newer build"}} {
+				if err := s.SetSchemaVersion(test.version); err != nil {
+					t.Fatal(err)
+				}
+				err := s.Ready(context.Background())
+				var not *job.NotReadyError
+				if errors.As(err, &not) != (test.reason != "") || err != nil && !strings.Contains(not.Reason, test.reason) {
+					t.Errorf("version %d: %v", test.version, err)
+				}
+			}
+		})
+	}
+}
+
+// TestAUserWithoutDDL does all that functions do with the grants that docs/operations.md lists.
+func TestAUserWithoutDDL(t *testing.T) {
+	for _, s := range []*dbtest.Server{dbtest.Postgres(t), dbtest.MySQL(t)} {
+		t.Run(s.Engine, func(t *testing.T) {
+			name := s.Database(t)
+			migrated(t, at(s.URL(name)))
+			user := "f_" + name
+			if s.Engine == "mysql" {
+				s.Admin(t, "CREATE USER '"+user+"'@'%' IDENTIFIED BY 'pw'", "GRANT SELECT, INSERT, UPDATE, DELETE ON "+name+".* TO '"+user+"'@'%'")
+			} else {
+				owner := opened(t, s.URL(name), store.Options{})
+				s.Admin(t, "CREATE ROLE "+user+" LOGIN PASSWORD 'pw'")
+				for _, grant := range []string{"GRANT USAGE ON SCHEMA public TO " + user, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO " + user} {
+					if err := owner.Admin(grant); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			open := at(with(t, s.URL(name), func(u *url.URL, _ url.Values) { u.User = url.UserPassword(user, "pw") }))
+			storetest.Use(t, open)
+			if _, err := open(t, store.Options{}).Migrate(context.Background()); err != nil {
+				t.Errorf("a migrated schema asks for no DDL: %v", err)
+			}
+		})
+	}
+}
+
+func TestEightMigrateAtOnce(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) { migrateTogether(t, e.url(t)) })
+	}
+}
+
+// migrateTogether lets eight processes migrate one empty database.
+func migrateTogether(t *testing.T, url string) {
+	t.Helper()
+	if got := readiness(t, url); !strings.Contains(got, "run migwatch migrate") {
+		t.Errorf("an empty database: %s", got)
+	}
+	const processes = 8
+	out := make([]strings.Builder, processes)
+	var cmds []*exec.Cmd
+	for i := range processes {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestMigrateChild$", "-test.v")
+		cmd.Env = append(os.Environ(), "STORE_TEST_MIGRATE="+url)
+		cmd.Stdout, cmd.Stderr = &out[i], &out[i]
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		cmds = append(cmds, cmd)
+	}
+	moved := 0
+	for i, cmd := range cmds {
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("process %d: %v\n%s", i, err, out[i].String())
+		}
+		if !strings.Contains(out[i].String(), "steps: 0") {
+			moved++
+		}
+	}
+	if moved != 1 {
+		t.Errorf("%d of %d processes applied migrations", moved, processes)
+	}
+	if got := readiness(t, url); got != "ready" {
+		t.Error(got)
+	}
+}
+
+// TestMigrateChild is one of migrateTogether's processes.
+func TestMigrateChild(t *testing.T) {
+	url := os.Getenv("STORE_TEST_MIGRATE")
+	if url == "" {
+		return // nothing to do in the parent
+	}
+	n, err := opened(t, url, store.Options{}).Migrate(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("steps: %d", n)
 }

@@ -11,15 +11,17 @@ import (
 // engine is a database that tests run on.
 type engine struct {
 	name string
-	// database gives handles on one new, empty database.
-	database func(t testing.TB) storetest.Fresh
+	url  func(t testing.TB) string // of one new, empty database
 }
 
 var engines = []engine{
-	{"sqlite", func(t testing.TB) storetest.Fresh { return at("sqlite:" + t.TempDir() + "/a b%20?#.db") }},
-	{"postgres", func(t testing.TB) storetest.Fresh { s := dbtest.Postgres(t); return at(s.URL(s.Database(t))) }},
-	{"mysql", func(t testing.TB) storetest.Fresh { s := dbtest.MySQL(t); return at(s.URL(s.Database(t))) }},
+	{"sqlite", func(t testing.TB) string { return "sqlite:" + t.TempDir() + "/a b%20?#.db" }},
+	{"postgres", func(t testing.TB) string { s := dbtest.Postgres(t); return s.URL(s.Database(t)) }},
+	{"mysql", func(t testing.TB) string { s := dbtest.MySQL(t); return s.URL(s.Database(t)) }},
 }
+
+// database gives handles on one new, empty database.
+func (e engine) database(t testing.TB) storetest.Fresh { return at(e.url(t)) }
 
 // at opens handles on the database at url.
 func at(url string) storetest.Fresh {
@@ -41,11 +43,5 @@ func TestStore(t *testing.T) {
 		t.Run(e.name, func(t *testing.T) {
 			storetest.Run(t, func(t testing.TB) storetest.Fresh { return migrated(t, e.database(t)) })
 		})
-	}
-}
-
-func TestEightMigrateAtOnce(t *testing.T) {
-	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) { migrateTogether(t, e.database(t)) })
 	}
 }
