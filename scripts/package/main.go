@@ -26,38 +26,62 @@ func main() {
 	}
 }
 
+// run builds beside what is there and puts it in place whole: a failed build leaves the last package
+// as it was, and no file of an older one stays to be deployed.
 func run(out string, stamp bool) error {
 	root, err := moduleRoot()
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp(out, "package-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	fresh := filepath.Join(work, "function")
+	files, err := fill(root, fresh, stamp)
+	if err != nil {
+		return err
+	}
+	if err := pack(filepath.Join(work, zipName), files); err != nil {
+		return err
+	}
 	folder := filepath.Join(out, "function")
-	// A file of an older release left here would be deployed.
 	if err := os.RemoveAll(folder); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return err
+	for _, name := range []string{"function", zipName} {
+		if err := os.Rename(filepath.Join(work, name), filepath.Join(out, name)); err != nil {
+			return err
+		}
 	}
-	var files []string
+	for i, file := range files {
+		files[i] = filepath.Join(folder, filepath.Base(file))
+	}
+	return report(os.Stdout, append(files, filepath.Join(out, zipName)))
+}
+
+// fill makes the folder that is deployed and gives its files.
+func fill(root, folder string, stamp bool) (files []string, err error) {
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		return nil, err
+	}
 	for _, name := range []string{"poll", "query"} {
 		file := filepath.Join(folder, name)
 		if err := build(root, "./functions/"+name, file, stamp); err != nil {
-			return fmt.Errorf("build %s: %w", name, err)
+			return nil, fmt.Errorf("build %s: %w", name, err)
 		}
 		if err := checkStatic(file); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		files = append(files, file)
 	}
 	start := filepath.Join(folder, "scf_bootstrap")
 	if err := copyFile(filepath.Join(root, "deploy", "web", "scf_bootstrap"), start); err != nil {
-		return err
+		return nil, err
 	}
-	files = append(files, start)
-	archive := filepath.Join(out, zipName)
-	if err := pack(archive, files); err != nil {
-		return err
-	}
-	return report(os.Stdout, append(files, archive))
+	return append(files, start), nil
 }

@@ -1,0 +1,185 @@
+// Package deploy checks what would be deployed: with the deployment tool's own code where Node and its
+// packages are here (make check-deploy), and the rest of deploy/ without them. It changes nothing
+// outside temporary folders.
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const root = "../.."
+
+// TestWithTheTool runs the Node tests against a package built here.
+func TestWithTheTool(t *testing.T) {
+	missing := ""
+	if _, err := exec.LookPath("node"); err != nil {
+		missing = "node is not installed"
+	} else if _, err := os.Stat("node_modules/@serverless/components"); err != nil {
+		missing = "node_modules is missing"
+	}
+	switch {
+	case missing == "":
+	case os.Getenv("CI") == "true", os.Getenv("MIGWATCH_CHECK_DEPLOY") != "":
+		t.Fatalf("%s; run make check-deploy, which installs it", missing)
+	default:
+		t.Skipf("%s; make check-deploy installs it and runs this", missing)
+	}
+	if testing.Short() {
+		t.Skip("builds the package")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	out := t.TempDir()
+	build := exec.CommandContext(ctx, "go", "run", "./scripts/package", "-stamp=false", "-o", out)
+	build.Dir = root
+	if b, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("package: %v\n%s", err, b)
+	}
+	node := exec.CommandContext(ctx, "node", "--test")
+	node.Env = append(os.Environ(), "MIGWATCH_PACKAGE="+filepath.Join(out, "migwatch.zip"))
+	b, err := node.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, b)
+	}
+	if n := regexp.MustCompile(`(?m)^# pass (\d+)$`).FindSubmatch(b); n == nil || string(n[1]) == "0" || !regexp.MustCompile(`(?m)^# skipped 0$`).Match(b) {
+		t.Fatalf("not every test ran:\n%s", b)
+	}
+}
+
+type policy struct {
+	Version   string
+	Statement []struct {
+		Effect    string
+		Action    []string
+		Resource  []string
+		Principal map[string][]string
+	}
+}
+
+func read(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func readPolicy(t *testing.T, name string) policy {
+	t.Helper()
+	var p policy
+	d := json.NewDecoder(strings.NewReader(string(read(t, name))))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if p.Version != "2.0" || len(p.Statement) != 1 || p.Statement[0].Effect != "allow" {
+		t.Errorf("%s: %+v", name, p)
+	}
+	return p
+}
+
+// TestLeastPermission: the poller's role may read a migration check and nothing else.
+func TestLeastPermission(t *testing.T) {
+	p := readPolicy(t, "deploy/cam-policy.json").Statement[0]
+	if !slices.Equal(p.Action, []string{"dts:DescribeMigrateCheckJob"}) || !slices.Equal(p.Resource, []string{"*"}) {
+		t.Errorf("the role may do %v on %v", p.Action, p.Resource)
+	}
+	trust := readPolicy(t, "deploy/cam-trust.json").Statement[0]
+	if !slices.Equal(trust.Action, []string{"name/sts:AssumeRole"}) || !slices.Equal(trust.Principal["service"], []string{"scf.qcloud.com"}) {
+		t.Errorf("the role is for %v", trust.Principal)
+	}
+}
+
+// TestUnit parses the systemd unit, and lets systemd judge it where it is installed.
+func TestUnit(t *testing.T) {
+	unit := parseUnit(t, string(read(t, "deploy/migwatch.service")))
+	for key, want := range map[string]string{
+		"Service.DynamicUser": "yes", "Service.NoNewPrivileges": "yes", "Service.ProtectSystem": "strict", "Service.ProtectHome": "yes",
+		"Service.PrivateTmp": "yes", "Service.CapabilityBoundingSet": "", "Service.Restart": "on-failure", "Install.WantedBy": "multi-user.target",
+	} {
+		if got, ok := unit[key]; !ok || got[len(got)-1] != want {
+			t.Errorf("%s is %q, not %q", key, got, want)
+		}
+	}
+	exe, _, _ := strings.Cut(unit["Service.ExecStart"][0], " ")
+	if !filepath.IsAbs(exe) {
+		t.Errorf("ExecStart %q is no absolute path", exe)
+	}
+	if _, err := exec.LookPath("systemd-analyze"); err != nil {
+		t.Log("systemd-analyze is not installed; the unit was only parsed")
+		return
+	}
+	// The binary is not installed here, and systemd would complain about that alone.
+	file := filepath.Join(t.TempDir(), "migwatch.service")
+	text := strings.Replace(string(read(t, "deploy/migwatch.service")), "ExecStart="+exe, "ExecStart=/bin/true", 1)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := exec.CommandContext(t.Context(), "systemd-analyze", "verify", "--man=no", file).CombinedOutput(); err != nil || len(b) > 0 {
+		t.Errorf("systemd-analyze: %v\n%s", err, b)
+	}
+}
+
+// parseUnit gives "Section.Key" and its values.
+func parseUnit(t *testing.T, text string) map[string][]string {
+	t.Helper()
+	unit, section := map[string][]string{}, ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		switch key, value, ok := strings.Cut(line, "="); {
+		case line == "", strings.HasPrefix(line, "#"):
+		case strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]"):
+			section = strings.Trim(line, "[]")
+		case ok && section != "":
+			unit[section+"."+key] = append(unit[section+"."+key], value)
+		default:
+			t.Errorf("not a line of a unit: %q", line)
+		}
+	}
+	return unit
+}
+
+// TestNoHostNamesInTheLock: packages come from whatever registry is set up where they are installed.
+func TestNoHostNamesInTheLock(t *testing.T) {
+	if strings.Contains(string(read(t, "test/deploy/package-lock.json")), `"resolved"`) {
+		t.Error("package-lock.json has addresses; run npm install with test/deploy/.npmrc in force")
+	}
+}
+
+// TestBootstrap: the platform starts a web function with this file.
+func TestBootstrap(t *testing.T) {
+	info, err := os.Stat(filepath.Join(root, "deploy/web/scf_bootstrap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm()&0o111 == 0 {
+		t.Errorf("scf_bootstrap has mode %v: it must be executable", info.Mode())
+	}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(must(filepath.Abs(root)), "deploy/web/scf_bootstrap"))
+	cmd.Dir = t.TempDir()
+	script := "#!/bin/sh\nprintf '%s,%s' \"$PORT\" \"${_LAMBDA_SERVER_PORT-unset}\"\n"
+	if err := os.WriteFile(filepath.Join(cmd.Dir, "query"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Env = append(os.Environ(), "_LAMBDA_SERVER_PORT=28902")
+	if b, err := cmd.CombinedOutput(); err != nil || string(b) != "9000,unset" {
+		t.Errorf("%v: %s", err, b)
+	}
+}
+
+func must(s string, err error) string {
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
