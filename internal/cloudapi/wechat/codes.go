@@ -11,9 +11,10 @@ import (
 
 // meaning is what to do about an errcode.
 type meaning struct {
-	kind  job.Kind
-	wait  time.Duration
-	cause string // said where errmsg is empty, and beside it where a person has to mend something
+	kind   job.Kind
+	wait   time.Duration
+	cause  string // said where errmsg is empty, and beside it where a person has to mend something
+	narrow bool   // it concerns the environment of this job alone
 }
 
 const (
@@ -53,10 +54,10 @@ var errcodes = map[int64]meaning{
 	45009: {kind: job.Quota, cause: "the day's calls are used up"},
 	45011: {kind: job.Throttled, wait: calmDown, cause: "too many calls"},
 
-	-501003: {kind: job.Throttled, wait: calmDown, cause: "a quota of the cloud environment is used up"},
-	-501004: {kind: job.Throttled, wait: calmDown, cause: "a quota of the cloud environment is used up"},
-	-501015: {kind: job.Throttled, wait: calmDown, cause: "a quota of the cloud environment is used up"},
-	-501016: {kind: job.Throttled, wait: calmDown, cause: "a quota of the cloud environment is used up"},
+	-501003: {kind: job.Throttled, wait: calmDown, narrow: true, cause: "a quota of the cloud environment is used up"},
+	-501004: {kind: job.Throttled, wait: calmDown, narrow: true, cause: "a quota of the cloud environment is used up"},
+	-501015: {kind: job.Throttled, wait: calmDown, narrow: true, cause: "a quota of the cloud environment is used up"},
+	-501016: {kind: job.Throttled, wait: calmDown, narrow: true, cause: "a quota of the cloud environment is used up"},
 
 	48001: {kind: job.Forbidden, cause: "the platform has not been granted this API"},
 	48004: {kind: job.Forbidden, cause: "this API is blocked for the platform"},
@@ -84,7 +85,7 @@ func failure(code int64, errmsg string, secrets ...secret.Text) *job.LookError {
 		e.Kind, e.Unlisted = job.Transient, true
 		return e
 	}
-	e.Kind, e.RetryAfter = m.kind, m.wait
+	e.Kind, e.RetryAfter, e.Narrow = m.kind, m.wait, m.narrow
 	switch {
 	case e.Message == "":
 		e.Message = m.cause
