@@ -56,7 +56,7 @@ func listSelect(f job.Filter, after *job.Place, limit int) (string, []any) {
 		if i > 0 {
 			union.WriteString(` UNION ALL `)
 		}
-		union.WriteString(`SELECT id, changed_at FROM (` + page + `) p` + string(rune('0'+i)))
+		union.WriteString(`SELECT id, changed_at FROM (` + page + `) p`)
 		all = append(append(all, args...), string(phase), limit)
 	}
 	ids := `SELECT id FROM (` + union.String() + `) u ORDER BY changed_at DESC, id DESC LIMIT ?`

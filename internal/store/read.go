@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"gorm.io/gorm"
 
@@ -16,11 +15,12 @@ func (s *Store) Job(ctx context.Context, k job.Key) (job.Job, error) {
 	return row.job, err
 }
 
+const findSelect = `SELECT ` + jobColumns + jobTables + `WHERE jobs.provider = ? AND jobs.scope = ? AND jobs.job_id = ?`
+
 func (s *Store) find(ctx context.Context, k job.Key) (jobRow, error) {
 	var found []jobRow
 	err := s.query(ctx, func(db *gorm.DB) error {
-		rows, err := db.Raw(`SELECT `+jobColumns+jobTables+`WHERE jobs.provider = ? AND jobs.scope = ? AND jobs.job_id = ?`,
-			string(k.Provider), k.Scope, k.ID).Rows()
+		rows, err := db.Raw(findSelect, string(k.Provider), k.Scope, k.ID).Rows()
 		if err != nil {
 			return err
 		}
@@ -59,14 +59,10 @@ type rowsScanner interface {
 
 // History lists snapshots of one job; job.ErrNotWatched where there is none.
 func (s *Store) History(ctx context.Context, k job.Key, span job.Span, limit int) ([]job.Snapshot, error) {
-	where, args := historyWhere(k, span)
-	order := ` DESC`
-	if span.Ascending {
-		order = ` ASC`
-	}
+	statement, args := historySelect(k, span, limit)
 	var list []job.Snapshot
 	err := s.query(ctx, func(db *gorm.DB) error {
-		rows, err := db.Raw(`SELECT `+snapshotColumns+` FROM snapshots s WHERE `+where+` ORDER BY s.seq`+order+` LIMIT ?`, append(slices.Clone(args), limit)...).Rows()
+		rows, err := db.Raw(statement, args...).Rows()
 		if err != nil {
 			return err
 		}
@@ -90,7 +86,7 @@ func (s *Store) History(ctx context.Context, k job.Key, span job.Span, limit int
 	return list, err
 }
 
-func historyWhere(k job.Key, span job.Span) (string, []any) {
+func historySelect(k job.Key, span job.Span, limit int) (string, []any) {
 	// A scalar subquery, not a join: so every engine reads the page off the primary key in its order.
 	where := `s.job = (SELECT id FROM jobs WHERE provider = ? AND scope = ? AND job_id = ?)`
 	args := []any{string(k.Provider), k.Scope, k.ID}
@@ -105,22 +101,20 @@ func historyWhere(k job.Key, span job.Span) (string, []any) {
 	} else if span.After > 0 {
 		where, args = where+` AND s.seq < ?`, append(args, span.After)
 	}
-	return where, args
+	order := ` ORDER BY s.seq DESC`
+	if span.Ascending {
+		order = ` ORDER BY s.seq`
+	}
+	return `SELECT ` + snapshotColumns + ` FROM snapshots s WHERE ` + where + order + ` LIMIT ?`, append(args, limit)
 }
 
 // Events lists changes of phase with IDs beyond after, the oldest first. Of f only Provider and Scope
 // count.
 func (s *Store) Events(ctx context.Context, f job.Filter, after int64, limit int) ([]job.Event, error) {
-	where, args := `id > ?`, []any{after}
-	if f.Provider != "" {
-		where, args = where+` AND provider = ?`, append(args, string(f.Provider))
-	}
-	if f.Scope != "" {
-		where, args = where+` AND scope = ?`, append(args, f.Scope)
-	}
+	statement, args := eventsSelect(f, after, limit)
 	var list []job.Event
 	err := s.query(ctx, func(db *gorm.DB) error {
-		rows, err := db.Raw(`SELECT id, provider, scope, job_id, from_phase, to_phase, at, seq, message FROM events WHERE `+where+` ORDER BY id LIMIT ?`, append(slices.Clone(args), limit)...).Rows()
+		rows, err := db.Raw(statement, args...).Rows()
 		if err != nil {
 			return err
 		}
@@ -141,4 +135,15 @@ func (s *Store) Events(ctx context.Context, f job.Filter, after int64, limit int
 		return nil, fmt.Errorf("list events: %w", err)
 	}
 	return list, nil
+}
+
+func eventsSelect(f job.Filter, after int64, limit int) (string, []any) {
+	where, args := `id > ?`, []any{after}
+	if f.Provider != "" {
+		where, args = where+` AND provider = ?`, append(args, string(f.Provider))
+	}
+	if f.Scope != "" {
+		where, args = where+` AND scope = ?`, append(args, f.Scope)
+	}
+	return `SELECT id, provider, scope, job_id, from_phase, to_phase, at, seq, message FROM events WHERE ` + where + ` ORDER BY id LIMIT ?`, append(args, limit)
 }
