@@ -1,0 +1,209 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"migwatch/internal/job"
+)
+
+const (
+	snapshotsPerPage = 25
+	// maxStory is how many of a job's newest snapshots the timeline and the curves show.
+	maxStory = 500
+)
+
+// jobPage is the page of one job.
+type jobPage struct {
+	frame
+	Row       row
+	Job       job.Job
+	Watched   stamp
+	Latest    *snapshotRow
+	Timeline  *timeline
+	Changes   []changeRow // newest first
+	Chart     bool
+	Snapshots []snapshotRow
+	Older     string
+	Newest    string
+	File      *fileView
+}
+
+type snapshotRow struct {
+	job.Snapshot
+	First, Last stamp
+	Meter       meter
+	Lasted      string
+}
+
+// CheckKey is the text for what the snapshot's check flag says.
+func (s snapshotRow) CheckKey() string {
+	switch {
+	case s.CheckFlag == nil:
+	case *s.CheckFlag == 0, *s.CheckFlag == 1, *s.CheckFlag == 3:
+		return "job.check." + strconv.FormatInt(*s.CheckFlag, 10)
+	}
+	return "job.check.other"
+}
+
+type changeRow struct {
+	From, To job.Phase
+	At       stamp
+	Ago      string
+	Seq      int64
+	Message  string
+}
+
+type fileView struct {
+	Available bool
+	ExpiresAt stamp
+	Left      string
+	URL       string // "": not shown to this visit
+}
+
+func (u *UI) job(v *visit) error {
+	k, err := keyOf(v.r)
+	if err != nil {
+		return err
+	}
+	s, err := v.store()
+	if err != nil {
+		return err
+	}
+	j, err := s.Job(v.r.Context(), k)
+	if err != nil {
+		return err
+	}
+	story, err := s.History(v.r.Context(), k, job.Span{}, maxStory)
+	if err != nil {
+		return err
+	}
+	p := jobPage{Job: j, Row: v.row(j, u.opt.Now()), Watched: at(j.WatchedAt), File: v.file(j)}
+	p.frame = v.frame(p.Row.Name())
+	if err := p.page(v, s, story); err != nil {
+		return err
+	}
+	if j.Latest != nil {
+		latest := v.snapshot(*j.Latest)
+		p.Latest = &latest
+	}
+	slices.Reverse(story)
+	p.tell(v, story)
+	v.render(http.StatusOK, "job", p)
+	return nil
+}
+
+// page fills the table of snapshots; newest is what was read for the timeline.
+func (p *jobPage) page(v *visit, s Store, newest []job.Snapshot) error {
+	rows := newest
+	if before, _ := strconv.ParseInt(v.r.URL.Query().Get("before"), 10, 64); before > 1 {
+		var err error
+		if rows, err = s.History(v.r.Context(), p.Job.Key, job.Span{After: before}, snapshotsPerPage+1); err != nil {
+			return err
+		}
+		p.Newest = p.Row.Href + "#snapshots"
+	}
+	if len(rows) > snapshotsPerPage {
+		rows = rows[:snapshotsPerPage]
+		p.Older = p.Row.Href + "?before=" + strconv.FormatInt(rows[snapshotsPerPage-1].Seq, 10) + "#snapshots"
+	}
+	for _, r := range rows {
+		p.Snapshots = append(p.Snapshots, v.snapshot(r))
+	}
+	return nil
+}
+
+func (v *visit) snapshot(s job.Snapshot) snapshotRow {
+	return snapshotRow{s, at(s.FirstObservedAt), at(s.LastObservedAt), meterOf(s.Seen, s.Phase),
+		v.text.Span(s.LastObservedAt.Sub(s.FirstObservedAt))}
+}
+
+// tell fills what comes from the story, the oldest first.
+func (p *jobPage) tell(v *visit, story []job.Snapshot) {
+	now := v.u.opt.Now()
+	spells := job.Spells(story)
+	whole := len(story) > 0 && story[0].Seq == 1
+	p.Timeline = v.timeline(p.Job, spells, whole)
+	for i, s := range spells {
+		from := job.Pending // what a job is before it is first seen
+		if i > 0 {
+			from = spells[i-1].Phase
+		}
+		if i == 0 && (!whole || s.Phase == from) {
+			continue
+		}
+		p.Changes = append(p.Changes, changeRow{from, s.Phase, at(s.From), v.text.Ago(s.From, now), s.Seq, s.Message})
+	}
+	slices.Reverse(p.Changes)
+	p.Chart = slices.ContainsFunc(story, func(s job.Snapshot) bool {
+		return s.Progress != nil || s.RecordsSucceeded != nil || s.RecordsFailed != nil
+	})
+}
+
+// file tells of an export's file; its URL is a bearer credential, for admin keys only and never where
+// no key is configured.
+func (v *visit) file(j job.Job) *fileView {
+	if j.File == nil {
+		return nil
+	}
+	now := v.u.opt.Now()
+	f := &fileView{Available: j.File.ExpiresAt.After(now), ExpiresAt: at(j.File.ExpiresAt), Left: v.text.Span(j.File.ExpiresAt.Sub(now))}
+	if f.Available && v.u.opt.FileURLs && v.admin() && v.keyed && j.File.URL != nil {
+		f.URL = j.File.URL.Reveal()
+	}
+	return f
+}
+
+// curves are the numbers of a job over time, one array each as the chart wants them. Each snapshot
+// gives two points: the first look that saw it and the last.
+type curves struct {
+	At        []float64 `json:"at"` // UTC seconds
+	Progress  []*int64  `json:"progress"`
+	Succeeded []*int64  `json:"succeeded"`
+	Failed    []*int64  `json:"failed"`
+}
+
+func (u *UI) series(v *visit) error {
+	k, err := keyOf(v.r)
+	if err != nil {
+		return err
+	}
+	s, err := v.store()
+	if err != nil {
+		return err
+	}
+	story, err := s.History(v.r.Context(), k, job.Span{}, maxStory)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(story)
+	body, err := json.Marshal(curvesOf(story))
+	if err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Type", "application/json")
+	_, _ = v.w.Write(body)
+	return nil
+}
+
+func curvesOf(story []job.Snapshot) curves {
+	c := curves{At: []float64{}, Progress: []*int64{}, Succeeded: []*int64{}, Failed: []*int64{}}
+	add := func(ms int64, s *job.Snapshot) {
+		at := float64(ms) / 1000
+		if n := len(c.At); n > 0 && at <= c.At[n-1] {
+			return // the chart wants times that ascend
+		}
+		c.At = append(c.At, at)
+		c.Progress = append(c.Progress, s.Progress)
+		c.Succeeded = append(c.Succeeded, s.RecordsSucceeded)
+		c.Failed = append(c.Failed, s.RecordsFailed)
+	}
+	for i := range story {
+		s := &story[i]
+		add(s.FirstObservedAt.UnixMilli(), s)
+		add(s.LastObservedAt.UnixMilli(), s)
+	}
+	return c
+}

@@ -1,0 +1,60 @@
+package web
+
+import "net/http"
+
+// message is a page that says why there is no other.
+type message struct {
+	frame
+	Status    int
+	Key       string // of the text below the headline
+	Detail    string // in English, from where the error arose
+	RequestID string
+	SignIn    bool
+	Wrong     bool   // the key that was presented is none
+	Next      string // where to go after signing in
+	Reload    bool
+}
+
+// statuses with texts of their own; the others have those of 500.
+var told = map[int]string{
+	http.StatusBadRequest: "400", http.StatusUnauthorized: "401", http.StatusForbidden: "403", http.StatusNotFound: "404",
+	http.StatusConflict: "409", http.StatusUnprocessableEntity: "422", http.StatusServiceUnavailable: "503",
+}
+
+func (v *visit) tell(m message) {
+	name, ok := told[m.Status]
+	if !ok {
+		name = "500"
+	}
+	if m.Key == "" {
+		m.Key = "error." + name + ".text"
+	}
+	h := v.w.Header()
+	m.RequestID = h.Get("X-Request-Id")
+	if m.Next == "" {
+		m.Next = "/"
+		if v.r.Method == http.MethodGet {
+			m.Next = v.r.URL.RequestURI()
+		}
+	}
+	switch m.Status {
+	case http.StatusUnauthorized:
+		m.Detail, m.SignIn = "", true
+		h.Set("WWW-Authenticate", "Bearer")
+		m.Reload = v.cameFromElsewhere()
+	case http.StatusForbidden:
+		m.SignIn = !v.u.opt.Keys.Empty()
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", "10")
+	}
+	m.frame = v.frame(v.text.T("error." + name))
+	m.frame.Plain = true
+	v.render(m.Status, "message", m)
+}
+
+// cameFromElsewhere reports whether a link on another site led here. Browsers keep a SameSite=Strict
+// cookie back then; one reload by the page itself brings it.
+func (v *visit) cameFromElsewhere() bool {
+	h := v.r.Header
+	return v.r.Method == http.MethodGet && h.Get("Sec-Fetch-Site") == "cross-site" && h.Get("Sec-Fetch-Mode") == "navigate"
+}

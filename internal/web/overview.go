@@ -1,0 +1,211 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"migwatch/internal/job"
+)
+
+const (
+	jobsPerPage = 30
+	maxSearch   = 100 // characters
+)
+
+// overview is the page of all jobs.
+type overview struct {
+	frame
+	Tiles      []tile
+	All        tile
+	Providers  []choice
+	Bar        []slice
+	Filter     job.Filter
+	Filtered   bool
+	Clear      string
+	Failing    []failing
+	FailingAll int64
+	Overdue    int64
+	Paused     int64
+	Watched    int64
+	Tick       *tickView
+	Rows       []row
+	First      string // the newest jobs, where this is another page
+	Next       string
+}
+
+// tile is a phase with the number of its jobs, and the link that shows only those.
+type tile struct {
+	Phase job.Phase
+	N     int64
+	On    bool
+	Href  string
+}
+
+type choice struct {
+	Provider job.Provider // "": all
+	N        int64
+	On       bool
+	Href     string
+}
+
+// slice is a part of the bar that shows all jobs at once; X and W are percentages.
+type slice struct {
+	Phase job.Phase
+	X, W  string
+}
+
+type failing struct {
+	Kind job.Kind
+	N    int64
+}
+
+type tickView struct {
+	At      stamp
+	Ago     string
+	Late    bool
+	Claimed int64
+	Changed int64
+}
+
+// lateTick is after how long without a tick the page says so.
+const lateTick = 5 * time.Minute
+
+func (u *UI) overview(v *visit) error {
+	s, err := v.store()
+	if err != nil {
+		return err
+	}
+	f := filterOf(v.r.URL.Query())
+	sum, err := s.Summary(v.r.Context())
+	if err != nil {
+		return err
+	}
+	after := decodeCursor(v.r.URL.Query().Get("cursor"))
+	list, err := s.Jobs(v.r.Context(), f, after, jobsPerPage+1)
+	if err != nil {
+		return err
+	}
+	o := overview{frame: v.frame(v.text.T("overview.title")), Filter: f, Clear: "/",
+		Filtered: f.Provider != "" || f.Text != "" || f.Scope != "" || len(f.Phases) > 0}
+	o.count(f, sum)
+	o.Tick = v.tick(sum.LastTick)
+	if after != nil {
+		o.First = overviewHref(f, nil)
+	}
+	if len(list) > jobsPerPage {
+		list = list[:jobsPerPage]
+		o.Next = overviewHref(f, &list[jobsPerPage-1].Place)
+	}
+	now := u.opt.Now()
+	for _, l := range list {
+		o.Rows = append(o.Rows, v.row(l.Job, now))
+	}
+	v.render(http.StatusOK, "overview", o)
+	return nil
+}
+
+// filterOf takes from the query what can be, and leaves the rest.
+func filterOf(q url.Values) job.Filter {
+	var f job.Filter
+	if p := job.Provider(q.Get("provider")); p.Valid() {
+		f.Provider = p
+	}
+	for _, p := range job.Phases {
+		if slices.Contains(q["phase"], string(p)) {
+			f.Phases = append(f.Phases, p)
+		}
+	}
+	text := []rune(strings.ToValidUTF8(strings.TrimSpace(q.Get("q")), ""))
+	f.Text = strings.ReplaceAll(string(text[:min(len(text), maxSearch)]), "\x00", "")
+	return f
+}
+
+func overviewHref(f job.Filter, after *job.Place) string {
+	q := url.Values{}
+	if f.Provider != "" {
+		q.Set("provider", string(f.Provider))
+	}
+	for _, p := range f.Phases {
+		q.Add("phase", string(p))
+	}
+	if f.Text != "" {
+		q.Set("q", f.Text)
+	}
+	if after != nil {
+		q.Set("cursor", encodeCursor(*after))
+	}
+	if len(q) == 0 {
+		return "/"
+	}
+	return "/?" + q.Encode()
+}
+
+func (o *overview) count(f job.Filter, sum job.Summary) {
+	perPhase := map[job.Phase]int64{}
+	var all, shown int64
+	for _, p := range job.Providers {
+		var n int64
+		for phase, c := range sum.Jobs[p] {
+			n += c
+			if f.Provider == "" || f.Provider == p {
+				perPhase[phase] += c
+				shown += c
+			}
+		}
+		all += n
+		g := f
+		g.Provider = p
+		o.Providers = append(o.Providers, choice{p, n, f.Provider == p, overviewHref(g, nil)})
+	}
+	g := f
+	g.Provider = ""
+	o.Providers = slices.Insert(o.Providers, 0, choice{"", all, f.Provider == "", overviewHref(g, nil)})
+	g = f
+	g.Phases = nil
+	o.All = tile{N: shown, On: len(f.Phases) == 0, Href: overviewHref(g, nil)}
+	for _, p := range job.Phases {
+		o.Tiles = append(o.Tiles, tile{p, perPhase[p], slices.Contains(f.Phases, p), overviewHref(toggled(f, p), nil)})
+	}
+	o.Bar = bar(perPhase, shown)
+	for _, k := range job.Kinds {
+		if n := sum.ByKind[k]; n > 0 {
+			o.Failing = append(o.Failing, failing{k, n})
+		}
+	}
+	o.FailingAll, o.Overdue, o.Paused, o.Watched = sum.Failing, sum.Overdue, sum.Paused, sum.Watched
+}
+
+// toggled is f with p added to its phases, or taken out.
+func toggled(f job.Filter, p job.Phase) job.Filter {
+	f.Phases = slices.Clone(f.Phases)
+	if i := slices.Index(f.Phases, p); i >= 0 {
+		f.Phases = slices.Delete(f.Phases, i, i+1)
+	} else {
+		f.Phases = append(f.Phases, p)
+	}
+	return f
+}
+
+func bar(perPhase map[job.Phase]int64, all int64) []slice {
+	var out []slice
+	x := 0.0
+	for _, p := range job.Phases {
+		if n := perPhase[p]; n > 0 {
+			w := 100 * float64(n) / float64(all)
+			out = append(out, slice{p, percent(x), percent(w)})
+			x += w
+		}
+	}
+	return out
+}
+
+func (v *visit) tick(t *job.Tick) *tickView {
+	if t == nil {
+		return nil
+	}
+	now := v.u.opt.Now()
+	return &tickView{at(t.FinishedAt), v.text.Ago(t.FinishedAt, now), now.Sub(t.FinishedAt) > lateTick, t.Claimed, t.Changed}
+}

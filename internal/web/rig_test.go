@@ -1,0 +1,245 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"migwatch/internal/httpapi"
+	"migwatch/internal/job"
+	"migwatch/internal/secret"
+	"migwatch/internal/store"
+	"migwatch/internal/web"
+)
+
+const (
+	adminKey = "admin-key-canary-0123456789"
+	readKey  = "read-key-canary-0123456789"
+)
+
+// rig is the pages over a real store, mounted where they are in earnest.
+type rig struct {
+	t     testing.TB
+	store *store.Store
+	path  string        // of the database file
+	start time.Time     // when the first job was watched
+	skew  time.Duration // how far the pages' clock is ahead
+	url   string
+	logs  *lockedBuffer
+}
+
+// setup is what a test wants to be different.
+type setup struct {
+	noKeys, public, cloud, noFiles bool
+	open                           func(context.Context) (web.Store, error)
+	skew                           time.Duration
+}
+
+func newRig(t testing.TB, o setup) *rig {
+	t.Helper()
+	r := &rig{t: t, path: filepath.Join(t.TempDir(), "web.db"), skew: o.skew, logs: &lockedBuffer{}}
+	keyring, err := secret.NewKeyring([]secret.Text{secret.GenerateEncryptionKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.store, err = store.Open(secret.New("sqlite:"+r.path), store.Options{Keys: keyring}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.store.Close() })
+	if _, err := r.store.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r.start, err = r.store.Now(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.serve(o)
+	return r
+}
+
+func (r *rig) serve(o setup) {
+	log := slog.New(slog.NewTextHandler(r.logs, nil))
+	now := func() time.Time { return time.Now().Add(r.skew) }
+	keys := secret.NewKeys([]secret.Text{secret.New(adminKey)}, []secret.Text{secret.New(readKey)})
+	if o.noKeys {
+		keys = secret.Keys{}
+	}
+	api := httpapi.New(httpapi.Options{
+		Open: func(context.Context) (httpapi.Store, error) { return r.store, nil }, Keys: keys,
+		PublicRead: o.public, Local: !o.cloud, Cloud: o.cloud, Now: now, Log: log,
+	})
+	if o.open == nil {
+		o.open = func(context.Context) (web.Store, error) { return r.store, nil }
+	}
+	ui := web.New(web.Options{Open: o.open, Access: api.Access, Keys: keys, FileURLs: !o.noFiles, Cloud: o.cloud, Now: now, Log: log, Version: "v0.0.0-test"})
+	ui.Mount(func(pattern string, h http.Handler) { api.Handle(pattern, secret.RoleNone, h) })
+	srv := httptest.NewServer(api)
+	r.t.Cleanup(srv.Close)
+	r.url = srv.URL
+}
+
+// step is what one look sees, some time after the start.
+type step struct {
+	after time.Duration
+	seen  job.Seen
+	err   error
+}
+
+// watched watches k and lets looks see the steps.
+func (r *rig) watched(k job.Key, label string, steps ...step) {
+	r.t.Helper()
+	ctx := r.t.Context()
+	if _, _, err := r.store.Watch(ctx, k, job.Change{Label: &label}); err != nil {
+		r.t.Fatal(err)
+	}
+	for _, s := range steps {
+		if _, err := r.store.PollNow(ctx, k); err != nil {
+			r.t.Fatal(err)
+		}
+		claims, err := r.store.Claim(ctx, k.Budget(), 100, time.Minute)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		i := slices.IndexFunc(claims, func(c job.Claim) bool { return c.Job.Key == k })
+		if i < 0 {
+			r.t.Fatalf("%s is not due", k)
+		}
+		var seen *job.Seen
+		if s.err == nil {
+			seen = &s.seen
+		}
+		done, err := r.store.Record(ctx, []job.Outcome{job.Settle(claims[i], seen, s.err, r.start.Add(s.after))})
+		if err != nil || !done[0] {
+			r.t.Fatal(done, err)
+		}
+		if _, err := r.store.Release(ctx, slices.Delete(claims, i, i+1)); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+func p(n int64) *int64 { return &n }
+
+func dts(scope, id string) job.Key  { return job.Key{Provider: job.DTS, Scope: scope, ID: id} }
+func wechat(env, id string) job.Key { return job.Key{Provider: job.WeChat, Scope: env, ID: id} }
+
+// answer is what came back, read.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// browser is a client that keeps cookies and follows no redirect.
+type browser struct {
+	r      *rig
+	client *http.Client
+	header http.Header
+}
+
+func (r *rig) browser() *browser {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return &browser{r, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, http.Header{}}
+}
+
+func (b *browser) with(name, value string) *browser {
+	b.header.Set(name, value)
+	return b
+}
+
+func (b *browser) do(method, path string, form url.Values) answer {
+	b.r.t.Helper()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	req, err := http.NewRequestWithContext(b.r.t.Context(), method, b.r.url+path, body)
+	if err != nil {
+		b.r.t.Fatal(err)
+	}
+	req.Header = b.header.Clone()
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if host := req.Header.Get("Host"); host != "" {
+		req.Host = host
+	}
+	res, err := b.client.Do(req)
+	if err != nil {
+		b.r.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		b.r.t.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Header, string(text)}
+}
+
+func (b *browser) get(path string) answer { b.r.t.Helper(); return b.do(http.MethodGet, path, nil) }
+
+func (b *browser) post(path string, form url.Values) answer {
+	b.r.t.Helper()
+	if form == nil {
+		form = url.Values{}
+	}
+	return b.do(http.MethodPost, path, form)
+}
+
+// signedIn is a browser that has signed in with key.
+func (r *rig) signedIn(key string) *browser {
+	r.t.Helper()
+	b := r.browser()
+	if a := b.post("/session", url.Values{"key": {key}, "next": {"/"}}); a.status != http.StatusSeeOther {
+		r.t.Fatalf("sign in: %d %s", a.status, a.body)
+	}
+	return b
+}
+
+func (a answer) has(t testing.TB, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(a.body, part) {
+			t.Errorf("%d: no %q in\n%s", a.status, part, a.body)
+		}
+	}
+}
+
+func (a answer) hasNot(t testing.TB, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if strings.Contains(a.body, part) {
+			t.Errorf("%d: %q is in\n%s", a.status, part, a.body)
+		}
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}

@@ -1,0 +1,94 @@
+package web
+
+import (
+	"time"
+
+	"migwatch/internal/job"
+)
+
+// row is a job as lists and its own page show it.
+type row struct {
+	Key       job.Key
+	Href      string
+	Label     string
+	Phase     job.Phase
+	Final     bool
+	Status    string // the upstream's own word, where it says more than ours
+	Meter     meter
+	Since     stamp
+	InPhase   string
+	LastLook  *stamp
+	LookedAgo string
+	Next      string // when it is looked at next, in words
+	NextAt    *stamp
+	Paused    bool
+	Overdue   bool
+	Said      string // the job's own text, where it explains the phase
+	Failure   *failure
+}
+
+// failure is a look that failed, with what to do.
+type failure struct {
+	job.Failure
+	Ago    string
+	At     stamp
+	InARow int64
+}
+
+// Advice is the key of the text that says what to do.
+func (f failure) Advice() string {
+	switch f.Code {
+	case "61004", "40164", "45035":
+		return "advice.ip"
+	case "85088":
+		return "advice.nocloud"
+	}
+	return "advice." + string(f.Kind)
+}
+
+func (v *visit) row(j job.Job, now time.Time) row {
+	r := row{
+		Key: j.Key, Href: jobHref(j.Key), Label: j.Label, Phase: j.Phase, Final: j.Phase.Final(), Paused: j.Paused,
+		Overdue: !j.Paused && j.IsOverdue(now), Since: at(j.ChangedAt), InPhase: v.text.Span(now.Sub(j.ChangedAt)),
+		LastLook: atOrNil(j.Polling.LastAttemptAt), NextAt: atOrNil(j.Polling.NextAt), Next: v.next(j, now),
+	}
+	if r.LastLook != nil {
+		r.LookedAgo = v.text.Ago(r.LastLook.Time, now)
+	}
+	if l := j.Latest; l != nil {
+		r.Status, r.Meter = l.Status, meterOf(l.Seen, j.Phase)
+		switch j.Phase {
+		case job.Failed, job.Partial, job.Missing, job.Unknown:
+			r.Said = l.Message
+		}
+	}
+	if e := j.Polling.LastError; e != nil {
+		r.Failure = &failure{*e, v.text.Ago(e.At, now), at(e.At), j.Polling.Failures}
+	}
+	return r
+}
+
+// Name is what a person calls the job.
+func (r row) Name() string {
+	if r.Label != "" {
+		return r.Label
+	}
+	return r.Key.ID
+}
+
+// Notes reports whether there is more to say than fits into cells.
+func (r row) Notes() bool { return r.Said != "" || r.Failure != nil || r.Overdue }
+
+// next says when the job is looked at next.
+func (v *visit) next(j job.Job, now time.Time) string {
+	switch n := j.Polling.NextAt; {
+	case j.Paused:
+		return v.text.T("next.paused")
+	case n == nil:
+		return v.text.T("next.never")
+	case !n.After(now):
+		return v.text.T("next.due")
+	default:
+		return v.text.T("next.in", v.text.Span(n.Sub(now)))
+	}
+}

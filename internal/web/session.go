@@ -1,0 +1,117 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"migwatch/internal/secret"
+)
+
+// The cookies. The first holds a ticket, not the key: an event function's answers are written to the
+// platform's log, and what is found there shall end by itself and open nothing but the page. The name
+// with the prefix is one that browsers take only over https, for this host and every path.
+const (
+	ticketCookie       = "migwatch_session"
+	ticketCookieSecure = "__Host-migwatch_session"
+	langCookie         = "migwatch_lang"
+	themeCookie        = "migwatch_theme"
+)
+
+const (
+	sessionLife    = 12 * time.Hour // a working day
+	preferenceLife = 365 * 24 * time.Hour
+)
+
+// ticketOf is the ticket that r carries, "" for none.
+func ticketOf(r *http.Request) string {
+	for _, name := range []string{ticketCookieSecure, ticketCookie} {
+		if c, err := r.Cookie(name); err == nil {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// secure reports whether the browser speaks https, perhaps to something before us.
+func (v *visit) secure() bool {
+	return v.r.TLS != nil || v.u.opt.Cloud || strings.EqualFold(v.r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
+func (v *visit) setTicket(ticket string, life time.Duration) {
+	name := ticketCookie
+	if v.secure() {
+		name = ticketCookieSecure
+	}
+	v.setCookie(name, ticket, life, http.SameSiteStrictMode)
+}
+
+// setCookie sets a cookie for life, or ends it where life is 0.
+func (v *visit) setCookie(name, value string, life time.Duration, site http.SameSite) {
+	age := int(life.Seconds())
+	if age == 0 {
+		age = -1
+	}
+	http.SetCookie(v.w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: age, HttpOnly: true, Secure: v.secure(), SameSite: site})
+}
+
+// signInForm is for those who may see the page without a key and have one that may do more.
+func (u *UI) signInForm(v *visit) error {
+	v.tell(message{Status: http.StatusOK, SignIn: true, Key: "signin.text", Next: localPath(v.r.FormValue("next"))})
+	return nil
+}
+
+func (u *UI) signIn(v *visit) error {
+	key := strings.TrimSpace(v.r.PostForm.Get("key"))
+	next := localPath(v.r.PostForm.Get("next"))
+	if u.opt.Keys.Empty() { // nothing to sign in to: Access says whether that is right
+		if _, err := u.opt.Access(v.r, "", secret.RoleRead); err != nil {
+			return err
+		}
+		return v.redirect(next)
+	}
+	ticket := u.opt.Keys.Ticket(key, u.opt.Now().Add(sessionLife))
+	if ticket.IsZero() {
+		v.tell(message{Status: http.StatusUnauthorized, Wrong: true, Next: next})
+		return nil
+	}
+	v.setTicket(ticket.Reveal(), sessionLife)
+	return v.redirect(next)
+}
+
+func (u *UI) signOut(v *visit) error {
+	v.setTicket("", 0)
+	return v.redirect("/")
+}
+
+// prefer keeps the language or the colours that were chosen.
+func (u *UI) prefer(v *visit) error {
+	form := v.r.PostForm
+	if lang := form.Get("lang"); catalogs()[lang] != nil {
+		v.setCookie(langCookie, lang, preferenceLife, http.SameSiteLaxMode)
+	}
+	if theme := form.Get("theme"); knownTheme(theme) {
+		v.setCookie(themeCookie, theme, preferenceLife, http.SameSiteLaxMode)
+	}
+	return v.redirect(localPath(form.Get("next")))
+}
+
+func knownTheme(s string) bool { return s == "auto" || s == "light" || s == "dark" }
+
+func chooseTheme(r *http.Request) string {
+	if c, err := r.Cookie(themeCookie); err == nil && knownTheme(c.Value) {
+		return c.Value
+	}
+	return "auto"
+}
+
+// localPath is s where it leads to a page of ours, else the overview.
+func localPath(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || len(s) > 2048 || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" ||
+		!strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || strings.ContainsAny(s, "\\\r\n\t") {
+		return "/"
+	}
+	return s
+}
