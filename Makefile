@@ -23,13 +23,18 @@ test: ## run the tests
 race: ## run the tests with the race detector
 	$(GO) test -race $(PACKAGES)
 
+GOLANGCI_LINT ?= v2.15.0
+
+.PHONY: lint-tools
+lint-tools: ## build the linter into build/tools
+	@test -x build/tools/golangci-lint || GOBIN=$(CURDIR)/build/tools GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+
 .PHONY: lint
-lint: ## gofmt, vet, tidy and the linter
+lint: lint-tools ## gofmt, vet, tidy and the linter
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 	$(GO) vet $(PACKAGES)
 	$(GO) mod tidy -diff
-	@if command -v golangci-lint >/dev/null; then golangci-lint run; elif command -v staticcheck >/dev/null; then staticcheck $(PACKAGES); \
-	else echo "neither golangci-lint nor staticcheck is installed"; fi
+	build/tools/golangci-lint run
 
 .PHONY: bench
 bench: ## run the benchmarks; BENCH=pattern BENCHTIME=1s PACKAGES=./...

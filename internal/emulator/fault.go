@@ -84,7 +84,7 @@ func (f Fault) String() string {
 	if f.Wait > 0 {
 		words = append(words, duration(f.Wait))
 	}
-	if args := faultArgs[f.Do]; args != "" && strings.Contains("HNn", args[:1]) && (f.N > 0 || args == "N") {
+	if args := faultArgs[f.Do]; args != "" && strings.IndexByte("HNn", args[0]) >= 0 && (f.N > 0 || args == "N") {
 		words = append(words, strconv.Itoa(f.N))
 	}
 	if f.HTML {

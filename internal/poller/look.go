@@ -47,8 +47,8 @@ func (l *lane) look(c job.Claim, claimed time.Time, first turn) {
 func (l *lane) watched(c job.Claim, first turn) (seen *job.Seen, err error) {
 	ctx, cancel := context.WithCancelCause(l.ctx)
 	defer cancel(nil)
-	over := time.AfterFunc(time.Until(l.end), func() { cancel(errOver) })
-	defer over.Stop()
+	end := time.AfterFunc(time.Until(l.end), func() { cancel(errOver) })
+	defer end.Stop()
 	slow := time.AfterFunc(time.Until(first.at)+l.Timeout, func() { cancel(errTimeout) })
 	defer slow.Stop()
 	defer func() {
@@ -63,9 +63,12 @@ func (l *lane) watched(c job.Claim, first turn) (seen *job.Seen, err error) {
 	if err == nil {
 		return &got, nil
 	}
-	if cause := context.Cause(ctx); pass.passed && (cause == errTimeout || cause == errOver) {
+	cause := context.Cause(ctx)
+	over := errors.Is(cause, errOver)
+	switch {
+	case pass.passed && (over || errors.Is(cause, errTimeout)):
 		return nil, &job.LookError{Kind: job.Transient, Code: "timeout", Message: "no whole answer in the time a look may take", Err: cause}
-	} else if cause == errOver {
+	case over:
 		return nil, errNotBegun
 	}
 	return nil, err

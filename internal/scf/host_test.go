@@ -134,7 +134,7 @@ func TestHostPanics(t *testing.T) {
 		w.Header().Set("X-Leak", "1")
 		if r.URL.Path == "/late" {
 			_, _ = io.WriteString(w, "half")
-			http.NewResponseController(w).Flush() //nolint:errcheck // the panic is what is tested
+			http.NewResponseController(w).Flush()
 		}
 		panic("canary-secret")
 	})

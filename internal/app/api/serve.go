@@ -26,7 +26,7 @@ func Serve(log *app.Log, env map[string]string) int {
 		return 1
 	}
 	server := &Server{Log: log, Place: config.QueryServer}
-	defer server.Close()
+	defer func() { _ = server.Close() }() // the process ends
 	port := env["PORT"]
 	if port == "" {
 		port = defaultPort
