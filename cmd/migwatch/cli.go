@@ -35,8 +35,18 @@ type cli struct {
 	Unwatch unwatchCmd `cmd:"" group:"jobs" help:"Stop watching jobs and forget their history."`
 	Jobs    jobsCmd    `cmd:"" group:"jobs" help:"List watched jobs."`
 	History historyCmd `cmd:"" group:"jobs" help:"List what was seen of a job."`
+	Wait    waitCmd    `cmd:"" group:"jobs" help:"Wait until a job is final, and tell how it ended."`
+	Import  importCmd  `cmd:"" group:"jobs" help:"Watch the jobs that a file lists."`
+	Export  exportCmd  `cmd:"" group:"jobs" help:"Write which jobs are watched, for import."`
+	Open    openCmd    `cmd:"" group:"jobs" help:"Print the URL of a job's page."`
 
 	Migrate migrateCmd `cmd:"" group:"database" help:"Bring the database's schema to this build's version."`
+	Prune   pruneCmd   `cmd:"" group:"database" help:"Delete what is older than the retention says."`
+
+	Doctor     doctorCmd     `cmd:"" group:"more" help:"Check everything, and say what to do about what is wrong."`
+	NewKey     keyCmd        `cmd:"" name:"key" group:"more" help:"Make an API key or an encryption key."`
+	Completion completionCmd `cmd:"" group:"more" help:"Print a completion script for a shell."`
+	Tell       versionCmd    `cmd:"" name:"version" group:"more" help:"Print the version."`
 }
 
 var groups = []kong.Group{

@@ -5,8 +5,6 @@ import (
 	"os"
 	"strconv"
 	"time"
-
-	"github.com/mattn/go-isatty"
 )
 
 // console is the process as a command sees it.
@@ -20,7 +18,10 @@ type console struct {
 // isTerminal reports whether a person sits at stream.
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
-	return ok && isatty.IsTerminal(f.Fd())
+	if ok {
+		_, _, ok = terminal(f)
+	}
+	return ok
 }
 
 // live reports whether lines on stream may be drawn again: a terminal that knows how.
@@ -37,7 +38,7 @@ func (c *console) width(stream any) int {
 	if n, err := strconv.Atoi(c.env["COLUMNS"]); err == nil && n > 0 {
 		return n
 	}
-	columns, _ := terminalSize(stream.(*os.File))
+	columns, _, _ := terminal(stream.(*os.File))
 	return columns
 }
 
@@ -46,6 +47,6 @@ func (c *console) height(stream any) int {
 	if !isTerminal(stream) {
 		return 0
 	}
-	_, lines := terminalSize(stream.(*os.File))
+	_, lines, _ := terminal(stream.(*os.File))
 	return lines
 }

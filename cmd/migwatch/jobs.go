@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"migwatch/client"
 )
@@ -28,17 +29,35 @@ const maxPage = 500
 
 type jobsCmd struct {
 	jobFilter
-	Limit int  `short:"n" default:"50" placeholder:"N" help:"How many jobs to list at most (${default})."`
-	All   bool `short:"a" help:"List all, however many."`
+	Limit int           `short:"n" default:"50" placeholder:"N" help:"How many jobs to list at most (${default})."`
+	All   bool          `short:"a" help:"List all, however many."`
+	Keys  bool          `short:"k" help:"Print only the keys, one a line."`
+	Watch bool          `short:"w" help:"Go on showing them until Ctrl-C."`
+	Every time.Duration `default:"2s" placeholder:"TIME" help:"With --watch: how often to ask (${default})."`
 }
 
 // Run lists jobs, the most recently changed first.
 func (cmd *jobsCmd) Run(ctx context.Context, sh *shell) error {
-	if cmd.Limit < 1 {
+	switch {
+	case cmd.Limit < 1:
 		return usagef("--limit must be 1 or more")
+	case cmd.Every < 100*time.Millisecond:
+		return usagef("--every must be 100ms or more")
+	case cmd.Keys && (cmd.Watch || sh.JSON):
+		return usagef("--keys goes with neither --watch nor --json")
 	}
 	c, err := sh.open(ctx)
 	if err != nil {
+		return err
+	}
+	if cmd.Watch {
+		return cmd.watch(ctx, sh, c)
+	}
+	if cmd.Keys {
+		_, err := cmd.each(ctx, c, func(j client.Job) error {
+			_, err := fmt.Fprintln(sh.out, j.Key())
+			return err
+		})
 		return err
 	}
 	if sh.JSON {

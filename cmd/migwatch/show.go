@@ -9,7 +9,10 @@ import (
 	"migwatch/client"
 )
 
-// look is how a phase shows itself: shape, word and colour.
+// phases in the order they are shown.
+var phases = []client.Phase{client.Running, client.Pending, client.Failed, client.Partial, client.Succeeded, client.Missing, client.Unknown}
+
+// looks is how a phase shows itself: shape, word and colour.
 var looks = map[client.Phase]struct {
 	sign  string
 	style style

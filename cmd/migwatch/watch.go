@@ -8,8 +8,6 @@ import (
 	"io"
 	"os"
 	"strings"
-
-	"migwatch/client"
 )
 
 type watchCmd struct {
@@ -40,7 +38,7 @@ func (cmd *watchCmd) Run(ctx context.Context, sh *shell) error {
 			return "watching", withoutURL(j), err
 		}
 		return "known", withoutURL(j), err
-	})
+	}, sh.say)
 }
 
 func (cmd *watchCmd) records(sh *shell) ([]record, error) {
@@ -131,7 +129,7 @@ func (cmd *unwatchCmd) Run(ctx context.Context, sh *shell) error {
 	return sh.apply(ctx, records, func(ctx context.Context, r record) (string, any, error) {
 		gone := map[string]string{"provider": r.key.Provider, "scope": r.key.Scope, "job_id": r.key.JobID}
 		return "forgotten", gone, c.Unwatch(ctx, r.key)
-	})
+	}, sh.say)
 }
 
 func (sh *shell) confirm(question string) bool {
@@ -142,41 +140,4 @@ func (sh *shell) confirm(question string) bool {
 	}
 	answer := strings.ToLower(strings.TrimSpace(line))
 	return answer == "y" || answer == "yes"
-}
-
-// apply does the same to many jobs and prints a line for each that worked; the others are told at the
-// end. What would fail for every job ends it at once.
-func (sh *shell) apply(ctx context.Context, records []record, do func(context.Context, record) (string, any, error)) error {
-	var failed []string
-	for _, r := range records {
-		word, v, err := do(ctx, r)
-		if err != nil {
-			if !ofOneJob(err) {
-				return err
-			}
-			failed = append(failed, r.key.String()+": "+err.Error())
-			continue
-		}
-		if sh.JSON {
-			err = printJSON(sh.out, v)
-		} else {
-			_, err = fmt.Fprintln(sh.out, word, r.key)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if len(failed) > 0 {
-		return errors.New(strings.Join(failed, "\n"))
-	}
-	return nil
-}
-
-// ofOneJob reports whether err is about one job and not about all.
-func ofOneJob(err error) bool {
-	switch client.Code(err) {
-	case client.CodeJobNotFound, client.CodeJobPaused, client.CodeInvalid:
-		return true
-	}
-	return false
 }

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"migwatch/internal/app"
+	"migwatch/internal/app/tick"
+	"migwatch/internal/config"
+	"migwatch/internal/job"
+	"migwatch/internal/store"
+	"migwatch/migrations"
+)
+
+// What the clocks may differ by: signatures are refused at five minutes.
+const (
+	skewNoticed = 2 * time.Second
+	skewTooMuch = time.Minute
+)
+
+// Jobs that cannot exist, to look at.
+const (
+	noDTSJob    = "dts-migwatch0"
+	noWeChatJob = "1"
+	noRegion    = "ap-guangzhou"
+	noEnv       = "migwatch-doctor"
+)
+
+// here checks this machine: its settings, its database, and what they reach.
+func (d *doctor) here(ctx context.Context) {
+	s, err := config.Load(d.settingsEnv(), config.Local, readFile)
+	if err != nil {
+		d.wrongSettings(err)
+		return
+	}
+	d.log.Add(s.Secrets()...)
+	d.settingsFindings(s)
+	db, ready := d.database(ctx, s)
+	scopes := map[job.Provider]string{job.DTS: d.Region, job.WeChat: d.Env}
+	watched := map[job.Provider]bool{}
+	if ready {
+		d.clock(ctx, db)
+		d.ticks(ctx, db)
+		for _, p := range job.Providers {
+			jobs, err := db.Jobs(ctx, job.Filter{Provider: p}, nil, 1)
+			if watched[p] = err == nil && len(jobs) > 0; watched[p] && scopes[p] == "" {
+				scopes[p] = jobs[0].Key.Scope
+			}
+		}
+	}
+	ticker := &tick.Ticker{Log: app.NewLog(d.err), Place: config.Local}
+	defer ticker.Close()
+	env := d.settingsEnv()
+	env["MIGWATCH_LOG_LEVEL"] = "error"
+	look := func(k job.Key) (job.Seen, error) {
+		ctx, cancel := d.bounded(ctx)
+		defer cancel()
+		return ticker.Look(ctx, env, k)
+	}
+	d.wechat(s, ready, watched[job.WeChat], scopes[job.WeChat], look)
+	d.dts(s, ready, watched[job.DTS], scopes[job.DTS], look)
+	d.callback(s)
+}
+
+func (d *doctor) wrongSettings(err error) {
+	var all *config.Error
+	if !errors.As(err, &all) {
+		d.tell("settings", wrong, err.Error(), "")
+		return
+	}
+	for _, p := range all.Problems {
+		d.tell("settings", wrong, p.Setting+": "+p.Text, "")
+	}
+}
+
+func (d *doctor) settingsFindings(s config.Settings) {
+	set := 0
+	for _, one := range config.All() {
+		if d.env[one.Name] != "" || d.env[one.Name+"_FILE"] != "" {
+			set++
+		}
+	}
+	d.tell("settings", fine, fmt.Sprintf("%d of %d settings are set, none is wrong", set, len(config.All())), "")
+	for _, w := range s.Warnings {
+		d.tell("settings", warning, w, "")
+	}
+	if s.Keyring == nil {
+		d.tell("encryption", warning, "MIGWATCH_ENCRYPTION_KEYS is not set: no token, ticket or file URL is kept",
+			"make a key with migwatch key --encryption")
+	} else {
+		d.tell("encryption", fine, fmt.Sprintf("%d key(s); the first encrypts", len(s.EncryptionKeys)), "")
+	}
+	if len(s.AdminKeys) == 0 {
+		d.tell("API keys", warning, "MIGWATCH_ADMIN_KEYS is not set: only requests on loopback can change anything, and in the cloud none",
+			"make a key with migwatch key")
+	} else {
+		d.tell("API keys", fine, fmt.Sprintf("%d admin, %d read", len(s.AdminKeys), len(s.ReadKeys)), "")
+	}
+}
+
+// database says whether there is one to go on with.
+func (d *doctor) database(ctx context.Context, s config.Settings) (*store.Store, bool) {
+	if err := exists(s.Database); err != nil {
+		d.tell("database", wrong, err.Error(), "")
+		return nil, false
+	}
+	db, err := d.openStore(s)
+	if err == nil {
+		ctx, cancel := d.bounded(ctx)
+		defer cancel()
+		err = db.Ready(ctx)
+	}
+	if err != nil {
+		d.tell("database", wrong, s.Database.Describe()+": "+err.Error(), "")
+		return nil, false
+	}
+	d.tell("database", fine, fmt.Sprintf("%s answers, its schema is right (version %d)", s.Database.Describe(), migrations.Version(db.Engine())), "")
+	return db, true
+}
+
+func (d *doctor) clock(ctx context.Context, db *store.Store) {
+	ctx, cancel := d.bounded(ctx)
+	defer cancel()
+	before := d.now()
+	there, err := db.Now(ctx)
+	if err != nil {
+		d.tell("clock", wrong, err.Error(), "")
+		return
+	}
+	took := d.now().Sub(before)
+	skew := there.Sub(before.Add(took / 2)).Abs().Round(time.Millisecond)
+	detail := fmt.Sprintf("%s from the database's, which answers in %s", skew, took.Round(time.Millisecond))
+	switch remedy := "set both by NTP: requests to DTS are signed with this machine's time"; {
+	case skew > skewTooMuch:
+		d.tell("clock", wrong, detail, remedy)
+	case skew > skewNoticed:
+		d.tell("clock", warning, detail, remedy)
+	default:
+		d.tell("clock", fine, detail, "")
+	}
+}
+
+// ticks says when somebody last looked.
+func (d *doctor) ticks(ctx context.Context, db *store.Store) {
+	s, err := db.Summary(ctx)
+	if err != nil {
+		d.tell("ticks", wrong, err.Error(), "")
+		return
+	}
+	var last *time.Time
+	if s.LastTick != nil {
+		last = &s.LastTick.FinishedAt
+	}
+	byKind := map[string]int64{}
+	for k, n := range s.ByKind {
+		byKind[string(k)] = n
+	}
+	d.looked(last, s.Watched, s.Overdue, s.Failing, byKind)
+}
+
+func (d *doctor) wechat(s config.Settings, ready, watched bool, env string, look func(job.Key) (job.Seen, error)) {
+	given := !s.WeChat.AccessToken.IsZero() || !s.WeChat.TokenURL.IsZero() || s.WeChat.AppID != ""
+	switch {
+	case !given && !watched:
+		d.tell("WeChat", skipped, "no token is configured and no job watched", "")
+		return
+	case !ready:
+		d.tell("WeChat", skipped, "needs the database", "")
+		return
+	}
+	made := env == ""
+	if made {
+		env = noEnv
+	}
+	seen, err := look(job.Key{Provider: job.WeChat, Scope: env, ID: noWeChatJob})
+	v, detail, remedy := lookVerdict(seen, err, s.WeChat.URL+" accepts the token and this machine's address")
+	if made && aboutAccount(err) {
+		v, remedy = warning, "the token works; name an environment of yours with --env to check more"
+	}
+	d.tell("WeChat", v, detail, remedy)
+}
+
+func (d *doctor) dts(s config.Settings, ready, watched bool, region string, look func(job.Key) (job.Seen, error)) {
+	switch {
+	case s.Credentials.IsZero() && !watched:
+		d.tell("DTS", skipped, "no credentials are configured and no job watched", "")
+		return
+	case !ready:
+		d.tell("DTS", skipped, "needs the database", "")
+		return
+	}
+	if region == "" {
+		region = noRegion
+	}
+	seen, err := look(job.Key{Provider: job.DTS, Scope: region, ID: noDTSJob})
+	v, detail, remedy := lookVerdict(seen, err, "credentials and permission work in "+region)
+	d.tell("DTS", v, detail, remedy)
+}
+
+// callback checks what belongs together where tokens are fetched with tickets WeChat pushes.
+func (d *doctor) callback(s config.Settings) {
+	w := s.WeChat
+	own := w.AccessToken.IsZero() && w.TokenURL.IsZero() && w.AppID != ""
+	switch {
+	case w.AppID == "" && w.CallbackToken.IsZero() && len(w.CallbackAESKeys) == 0:
+		d.tell("callback", skipped, "no ticket pushes are configured", "")
+	case w.CallbackToken.IsZero() || len(w.CallbackAESKeys) == 0 || w.AppID == "":
+		v := warning
+		if own {
+			v = wrong
+		}
+		d.tell("callback", v, "ticket pushes cannot be read", "set MIGWATCH_WECHAT_APPID, MIGWATCH_WECHAT_CALLBACK_TOKEN and MIGWATCH_WECHAT_CALLBACK_AES_KEYS together")
+	case own && s.Keyring == nil:
+		d.tell("callback", wrong, "tickets and tokens cannot be kept", "set MIGWATCH_ENCRYPTION_KEYS")
+	default:
+		d.tell("callback", fine, "POST /wechat/callback can read ticket pushes; register it on the platform", "")
+	}
+}
