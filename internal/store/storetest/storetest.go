@@ -52,6 +52,9 @@ func Run(t *testing.T, database func(t testing.TB) Fresh) {
 		{"PruneKeepsWhatItMust", pruneKeepsWhatItMust},
 		{"PruneGoesOnWhereItStopped", pruneGoesOnWhereItStopped},
 		{"PruneBesideRecorders", pruneBesideRecorders},
+		{"TicketsAreKept", ticketsAreKept},
+		{"TokensAreSwapped", tokensAreSwapped},
+		{"RekeySealsAnew", rekeySealsAnew},
 		{"MigrateManyAtOnce", migrateManyAtOnce},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, database(t)) })

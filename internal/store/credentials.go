@@ -1,0 +1,210 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"migwatch/internal/job"
+	"migwatch/internal/secret"
+)
+
+// The credentials that are kept, each sealed under its own name.
+const (
+	wechatTicket = "wechat_ticket"
+	wechatTokens = "wechat_tokens"
+)
+
+var errNoKey = &job.NotReadyError{Reason: "MIGWATCH_ENCRYPTION_KEYS is not set: neither ticket nor token of WeChat can be stored; " +
+	"make a key with migwatch key --encryption and give the same to both functions", Err: secret.ErrNoKey}
+
+// Ticket gives the newest verify ticket and when it came, by the database's clock; none where none
+// ever came, or where no key opens it.
+func (s *Store) Ticket(ctx context.Context) (ticket secret.Text, at time.Time, err error) {
+	ticket, _, changed, _, err := s.credential(ctx, wechatTicket)
+	if changed > 0 {
+		at = instant(changed)
+	}
+	return ticket, at, err
+}
+
+// SaveTicket keeps a ticket that was pushed. Each push brings one that replaces the one before.
+func (s *Store) SaveTicket(ctx context.Context, ticket secret.Text) error {
+	for range maxTries { // each round meets another instance that keeps its own
+		_, version, _, _, err := s.credential(ctx, wechatTicket)
+		if err != nil {
+			return err
+		}
+		saved, err := s.swap(ctx, wechatTicket, version, ticket)
+		if saved || err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("keep the ticket: others change it all the time")
+}
+
+// Tokens gives the document that SwapTokens kept, its version and the database's time. The document
+// is none, with the version to be replaced, where no key opens it.
+func (s *Store) Tokens(ctx context.Context) (document secret.Text, version int64, now time.Time, err error) {
+	document, version, _, clock, err := s.credential(ctx, wechatTokens)
+	return document, version, instant(clock), err
+}
+
+// SwapTokens puts document in the place of version. It reports false, and changes nothing, where
+// another version is there by now.
+func (s *Store) SwapTokens(ctx context.Context, version int64, document secret.Text) (bool, error) {
+	return s.swap(ctx, wechatTokens, version, document)
+}
+
+func (s *Store) credential(ctx context.Context, name string) (plain secret.Text, version, changed, now int64, err error) {
+	if !s.keys.CanSeal() {
+		return secret.Text{}, 0, 0, 0, errNoKey
+	}
+	var sealed string
+	err = s.exec(ctx, func(db *gorm.DB) error { // on the writer: what was swapped must be seen
+		sealed, version, changed = "", 0, 0
+		rows, err := db.Raw(s.d.sql(`SELECT COALESCE(c.sealed, ''), COALESCE(c.version, 0), COALESCE(c.changed_at, 0), {clock}
+			FROM (SELECT 1 AS one) o LEFT JOIN credentials c ON c.name = ?`), name).Rows()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := rows.Scan(&sealed, &version, &changed, &now); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return secret.Text{}, 0, 0, 0, fmt.Errorf("read %s: %w", name, err)
+	}
+	plain, err = s.keys.Open(sealed, "credentials", name)
+	if errors.Is(err, secret.ErrUnknownKey) || errors.Is(err, secret.ErrForged) || errors.Is(err, secret.ErrMalformed) {
+		return secret.Text{}, version, 0, now, nil // sealed with a key that is gone: as good as none
+	}
+	return plain, version, changed, now, err
+}
+
+// swap is the compare-and-swap of one credential.
+func (s *Store) swap(ctx context.Context, name string, version int64, plain secret.Text) (bool, error) {
+	if !s.keys.CanSeal() {
+		return false, errNoKey
+	}
+	sealed, err := s.keys.Seal(plain, "credentials", name)
+	if err != nil {
+		return false, fmt.Errorf("seal %s: %w", name, err)
+	}
+	var swapped bool
+	err = s.exec(ctx, func(db *gorm.DB) error {
+		if version == 0 {
+			err := db.Exec(s.d.sql(`INSERT INTO credentials (name, sealed, version, changed_at) VALUES (?, ?, 1, {clock})`), name, sealed).Error
+			swapped = err == nil
+			if duplicate(err) {
+				return nil
+			}
+			return err
+		}
+		done := db.Exec(s.d.sql(`UPDATE credentials SET sealed = ?, version = version + 1, changed_at = {clock} WHERE name = ? AND version = ?`), sealed, name, version)
+		swapped = done.RowsAffected > 0
+		return done.Error
+	})
+	if err != nil {
+		return false, fmt.Errorf("keep %s: %w", name, err)
+	}
+	return swapped, nil
+}
+
+// Rekey seals anew, with the first key, all that another key sealed. It says how many values that
+// were, and how many no key opens.
+func (s *Store) Rekey(ctx context.Context) (done, lost int, err error) {
+	if !s.keys.CanSeal() {
+		return 0, 0, errNoKey
+	}
+	for _, name := range []string{wechatTicket, wechatTokens} {
+		n, gone, err := s.rekeyCredential(ctx, name)
+		if done, lost = done+n, lost+gone; err != nil {
+			return done, lost, err
+		}
+	}
+	for after := int64(0); ; {
+		last, n, gone, err := s.rekeyFiles(ctx, after)
+		if done, lost = done+n, lost+gone; err != nil || last == after {
+			return done, lost, err
+		}
+		after = last
+	}
+}
+
+func (s *Store) rekeyCredential(ctx context.Context, name string) (done, lost int, err error) {
+	var sealed string
+	err = s.exec(ctx, func(db *gorm.DB) error {
+		return db.Raw(`SELECT COALESCE(MAX(sealed), '') FROM credentials WHERE name = ?`, name).Row().Scan(&sealed)
+	})
+	if err != nil || sealed == "" || !s.keys.NeedsRekey(sealed) {
+		return 0, 0, err
+	}
+	again, err := s.reseal(sealed, "credentials", name)
+	if err != nil {
+		return 0, 1, nil //nolint:nilerr // what no key opens is counted, and left for a key that may come back
+	}
+	err = s.exec(ctx, func(db *gorm.DB) error {
+		// Not the ticket's age, nor the tokens' version: what they say is the same. Whoever changed it
+		// meanwhile sealed it with the first key already.
+		return db.Exec(`UPDATE credentials SET sealed = ? WHERE name = ? AND sealed = ?`, again, name, sealed).Error
+	})
+	return 1, 0, err
+}
+
+func (s *Store) reseal(sealed, table, row string) (string, error) {
+	plain, err := s.keys.Open(sealed, table, row)
+	if err != nil {
+		return "", err
+	}
+	return s.keys.Seal(plain, table, row)
+}
+
+// rekeyFiles goes through the jobs by ID, some hundred at a time.
+func (s *Store) rekeyFiles(ctx context.Context, after int64) (last int64, done, lost int, err error) {
+	type row struct {
+		id     int64
+		k      job.Key
+		sealed string
+	}
+	last = after
+	var stale []row
+	err = s.exec(ctx, func(db *gorm.DB) error {
+		stale = stale[:0]
+		rows, err := db.Raw(`SELECT id, provider, scope, job_id, file_url FROM jobs WHERE id > ? ORDER BY id LIMIT ?`, after, maxIDs).Rows()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var r row
+			if err := rows.Scan(&r.id, &r.k.Provider, &r.k.Scope, &r.k.ID, &r.sealed); err != nil {
+				return err
+			}
+			last = r.id
+			if r.sealed != "" && s.keys.NeedsRekey(r.sealed) {
+				stale = append(stale, r)
+			}
+		}
+		return rows.Err()
+	})
+	for _, r := range stale {
+		again, openErr := s.reseal(r.sealed, "jobs", r.k.String())
+		if openErr != nil {
+			lost++
+			continue
+		}
+		err = errors.Join(err, s.exec(ctx, func(db *gorm.DB) error {
+			return db.Exec(`UPDATE jobs SET file_url = ? WHERE id = ? AND file_url = ?`, again, r.id, r.sealed).Error
+		}))
+		done++
+	}
+	return last, done, lost, err
+}

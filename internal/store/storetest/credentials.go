@@ -1,0 +1,116 @@
+package storetest
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"migwatch/internal/job"
+	"migwatch/internal/secret"
+	"migwatch/internal/store"
+)
+
+func ring(t testing.TB, keys ...secret.Text) *secret.Keyring {
+	t.Helper()
+	r, err := secret.NewKeyring(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func ticketsAreKept(t *testing.T, open Fresh) {
+	key := secret.GenerateEncryptionKey()
+	s := open(t, store.Options{Keys: ring(t, key)})
+	if ticket, at, err := s.Ticket(ctxOf(t)); err != nil || !ticket.IsZero() || !at.IsZero() {
+		t.Fatalf("before the first push: %v %v %v", ticket.IsZero(), at, err)
+	}
+	for _, pushed := range []string{"ticket@@@1", "ticket@@@1", "ticket@@@2"} {
+		if err := s.SaveTicket(ctxOf(t), secret.New(pushed)); err != nil {
+			t.Fatal(err)
+		}
+		ticket, at, err := s.Ticket(ctxOf(t))
+		now, nowErr := s.Now(ctxOf(t))
+		if err != nil || nowErr != nil || ticket.Reveal() != pushed || now.Sub(at) > time.Minute || at.After(now.Add(time.Second)) {
+			t.Errorf("kept %v at %v of %v (%v)", ticket.Reveal() == pushed, at, now, err)
+		}
+	}
+	var not *job.NotReadyError
+	bare := open(t, store.Options{})
+	if err := bare.SaveTicket(ctxOf(t), secret.New("x")); !errors.As(err, &not) || !errors.Is(err, secret.ErrNoKey) {
+		t.Errorf("without a key: %v", err)
+	}
+	other := open(t, store.Options{Keys: ring(t, secret.GenerateEncryptionKey())})
+	if ticket, _, err := other.Ticket(ctxOf(t)); err != nil || !ticket.IsZero() {
+		t.Errorf("with a foreign key: %v", err)
+	}
+	if err := other.SaveTicket(ctxOf(t), secret.New("ticket@@@3")); err != nil {
+		t.Errorf("a ticket nobody can open is not replaced: %v", err)
+	}
+}
+
+func tokensAreSwapped(t *testing.T, open Fresh) {
+	keys := ring(t, secret.GenerateEncryptionKey())
+	const swappers, rounds = 6, 10
+	var won atomic.Int64
+	var all sync.WaitGroup
+	for range swappers {
+		s := open(t, store.Options{Keys: keys})
+		all.Go(func() {
+			for range rounds {
+				_, version, _, err := s.Tokens(ctxOf(t))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				swapped, err := s.SwapTokens(ctxOf(t), version, secret.New("document"))
+				if err != nil {
+					t.Error(err)
+				}
+				if swapped {
+					won.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	s := open(t, store.Options{Keys: keys})
+	document, version, now, err := s.Tokens(ctxOf(t))
+	if err != nil || document.Reveal() != "document" || version != won.Load() || now.IsZero() {
+		t.Errorf("version %d after %d swaps, now %v, %v", version, won.Load(), now, err)
+	}
+	if swapped, err := s.SwapTokens(ctxOf(t), version-1, secret.New("older")); err != nil || swapped {
+		t.Errorf("an old version was swapped: %v", err)
+	}
+}
+
+func rekeySealsAnew(t *testing.T, open Fresh) {
+	old, fresh := secret.GenerateEncryptionKey(), secret.GenerateEncryptionKey()
+	s := open(t, store.Options{Keys: ring(t, old)})
+	k := job.Key{Provider: job.WeChat, Scope: "env-1", ID: "7"}
+	watch(t, s, k)
+	see(t, s, k, job.Seen{Phase: job.Succeeded, Status: "success", File: &job.File{URL: secret.New("https://x/"), ExpiresAt: time.UnixMilli(1)}})
+	if err := s.SaveTicket(ctxOf(t), secret.New("ticket@@@1")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.SwapTokens(ctxOf(t), 0, secret.New("document")); err != nil {
+		t.Fatal(err)
+	}
+	both := open(t, store.Options{Keys: ring(t, fresh, old)})
+	for _, want := range []int{3, 0} {
+		if done, lost, err := both.Rekey(ctxOf(t)); err != nil || done != want || lost != 0 {
+			t.Errorf("rekeyed %d, lost %d, %v; want %d", done, lost, err, want)
+		}
+	}
+	one := open(t, store.Options{Keys: ring(t, fresh)})
+	ticket, _, err := one.Ticket(ctxOf(t))
+	document, version, _, err2 := one.Tokens(ctxOf(t))
+	if err != nil || err2 != nil || ticket.Reveal() != "ticket@@@1" || document.Reveal() != "document" || version != 1 || reveal(get(t, one, k).File.URL) != "https://x/" {
+		t.Errorf("the new key alone does not open everything: %v %v", err, err2)
+	}
+	if done, lost, err := open(t, store.Options{Keys: ring(t, secret.GenerateEncryptionKey())}).Rekey(ctxOf(t)); err != nil || done != 0 || lost != 3 {
+		t.Errorf("with a foreign key: %d, %d, %v", done, lost, err)
+	}
+}

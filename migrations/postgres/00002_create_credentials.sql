@@ -1,0 +1,7 @@
+-- +goose Up
+CREATE TABLE credentials (
+    name       TEXT   PRIMARY KEY, -- wechat_ticket, wechat_tokens
+    sealed     TEXT   NOT NULL,    -- never in clear
+    version    BIGINT NOT NULL,    -- raised by every change
+    changed_at BIGINT NOT NULL
+);
