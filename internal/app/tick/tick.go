@@ -30,7 +30,7 @@ type Ticker struct {
 	mu        sync.Mutex // one tick at a time: an instance serves one event at a time
 	database  app.Database
 	transport *cloudapi.Transport
-	used      config.WeChat // what wechat was made of
+	used      config.Settings // what wechat was made of
 	wechat    *wechat.Client
 }
 
@@ -43,9 +43,6 @@ func (t *Ticker) Tick(ctx context.Context, env map[string]string) (poller.Report
 		return poller.Report{}, err
 	}
 	t.Log.Use(settings)
-	for _, w := range settings.Warnings {
-		t.Log.Warn(w)
-	}
 	db, err := t.database.Open(ctx, settings)
 	if err != nil {
 		return poller.Report{}, err
@@ -79,12 +76,15 @@ func (t *Ticker) lookers(s config.Settings, db *store.Store) (map[job.Provider]p
 	if t.transport == nil {
 		t.transport = cloudapi.NewTransport(cloudapi.Options{})
 	}
-	if t.wechat == nil || !reflect.DeepEqual(t.used, s.WeChat) {
-		client, err := t.newWeChat(s.WeChat)
+	if t.wechat == nil || !same(t.used, s) {
+		for _, w := range s.Warnings {
+			t.Log.Warn(w)
+		}
+		client, err := t.newWeChat(s.WeChat, db)
 		if err != nil {
 			return nil, err
 		}
-		t.wechat, t.used = client, s.WeChat
+		t.wechat, t.used = client, s
 	}
 	c := s.Credentials
 	cloud, err := dts.New(dts.Options{
@@ -97,8 +97,14 @@ func (t *Ticker) lookers(s config.Settings, db *store.Store) (map[job.Provider]p
 	return map[job.Provider]poller.Looker{job.WeChat: t.wechat, job.DTS: cloud}, nil
 }
 
-func (t *Ticker) newWeChat(s config.WeChat) (*wechat.Client, error) {
-	source, err := t.source(s)
+// same reports whether a WeChat client made of a serves b: its source remembers tokens, and keeps them in
+// the database.
+func same(a, b config.Settings) bool {
+	return reflect.DeepEqual(a.WeChat, b.WeChat) && reflect.DeepEqual(a.Database, b.Database) && reflect.DeepEqual(a.EncryptionKeys, b.EncryptionKeys)
+}
+
+func (t *Ticker) newWeChat(s config.WeChat, db *store.Store) (*wechat.Client, error) {
+	source, err := t.source(s, db)
 	if err != nil {
 		return nil, err
 	}
@@ -106,12 +112,14 @@ func (t *Ticker) newWeChat(s config.WeChat) (*wechat.Client, error) {
 }
 
 // source is where the WeChat token comes from: the first way that is configured.
-func (t *Ticker) source(s config.WeChat) (wechat.Source, error) {
+func (t *Ticker) source(s config.WeChat, db *store.Store) (wechat.Source, error) {
 	switch {
 	case !s.AccessToken.IsZero():
 		return wechat.NewFixed(s.AccessToken), nil
 	case !s.TokenURL.IsZero():
 		return wechat.NewService(wechat.ServiceOptions{URL: s.TokenURL, Transport: t.transport, Now: time.Now})
+	case s.AppID != "" && !s.AppSecret.IsZero():
+		return wechat.NewOwn(wechat.OwnOptions{BaseURL: s.URL, AppID: s.AppID, AppSecret: s.AppSecret, Transport: t.transport, Vault: db, Now: time.Now})
 	}
 	return wechat.Unset{}, nil
 }
