@@ -1,6 +1,11 @@
 package store
 
-import "context"
+import (
+	"context"
+	"database/sql"
+
+	"gorm.io/gorm"
+)
 
 // SetSchemaVersion pretends that the schema has another version.
 func (s *Store) SetSchemaVersion(v int64) error {
@@ -12,6 +17,60 @@ func (s *Store) SetSchemaVersion(v int64) error {
 }
 
 // Admin runs one statement.
-func (s *Store) Admin(statement string) error {
-	return s.write.WithContext(context.Background()).Exec(statement).Error
+func (s *Store) Admin(statement string, args ...any) error {
+	return s.write.WithContext(context.Background()).Exec(s.d.sql(statement), args...).Error
 }
+
+// Pool is the pool that writes; ReadPool the one that reads.
+func (s *Store) Pool() *sql.DB     { db, _ := s.write.DB(); return db }
+func (s *Store) ReadPool() *sql.DB { db, _ := s.read.DB(); return db }
+
+// Words fills the engine's own words into a statement.
+func (s *Store) Words(statement string) string { return s.d.sql(statement) }
+
+// Intercept shows every statement to f before it runs, which gives what is to run in its place. So
+// tests see plans, and make mutants, of the very statements that the store runs.
+func (s *Store) Intercept(f func(query string, args []any) string) {
+	for _, db := range []*gorm.DB{s.write, s.read} {
+		if _, already := db.ConnPool.(intercepted); already {
+			continue
+		}
+		pool := intercepted{db.ConnPool, f}
+		db.ConnPool, db.Statement.ConnPool = pool, pool
+	}
+}
+
+type intercepted struct {
+	gorm.ConnPool
+	f func(query string, args []any) string
+}
+
+func (p intercepted) GetDBConn() (*sql.DB, error) { return p.ConnPool.(*sql.DB), nil }
+
+func (p intercepted) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return p.ConnPool.ExecContext(ctx, p.f(query, args), args...)
+}
+
+func (p intercepted) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return p.ConnPool.QueryContext(ctx, p.f(query, args), args...)
+}
+
+func (p intercepted) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return p.ConnPool.QueryRowContext(ctx, p.f(query, args), args...)
+}
+
+func (p intercepted) BeginTx(ctx context.Context, o *sql.TxOptions) (gorm.ConnPool, error) {
+	tx, err := p.ConnPool.(gorm.TxBeginner).BeginTx(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return &interceptedTx{intercepted{tx, p.f}, tx}, nil
+}
+
+type interceptedTx struct {
+	intercepted
+	tx *sql.Tx
+}
+
+func (t *interceptedTx) Commit() error   { return t.tx.Commit() }
+func (t *interceptedTx) Rollback() error { return t.tx.Rollback() }
