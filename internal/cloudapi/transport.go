@@ -39,6 +39,9 @@ const BodyLimit = 1 << 20
 type Options struct {
 	RootCAs *x509.CertPool                        // nil: the system's
 	Proxy   func(*http.Request) (*url.URL, error) // nil: none
+
+	// Dial makes the connections; nil: TCP with a timeout.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Transport sends requests one at a time per connection (HTTP/1.1), follows no redirect, and hands
@@ -50,10 +53,12 @@ type Transport struct{ base *http.Transport }
 func NewTransport(o Options) *Transport {
 	only1 := new(http.Protocols)
 	only1.SetHTTP1(true)
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}).DialContext
+	}
 	return &Transport{base: &http.Transport{
 		Proxy:                  o.Proxy,
-		DialContext:            dialer.DialContext,
+		DialContext:            o.Dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
 		TLSHandshakeTimeout:    tlsTimeout,
 		MaxIdleConns:           idleOverall,
