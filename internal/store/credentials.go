@@ -31,14 +31,19 @@ func (s *Store) Ticket(ctx context.Context) (ticket secret.Text, at time.Time, e
 	return ticket, at, err
 }
 
-// SaveTicket keeps a ticket that was pushed. Each push brings one that replaces the one before.
-func (s *Store) SaveTicket(ctx context.Context, ticket secret.Text) error {
+// SaveTicket keeps a ticket that WeChat made at that time, unless it has a newer one: pushes may be
+// repeated, by WeChat or by somebody who saw one.
+func (s *Store) SaveTicket(ctx context.Context, ticket secret.Text, made time.Time) error {
 	for range maxTries { // each round meets another instance that keeps its own
-		_, version, _, _, err := s.credential(ctx, wechatTicket)
+		held, version, at, now, err := s.credential(ctx, wechatTicket)
 		if err != nil {
 			return err
 		}
-		saved, err := s.swap(ctx, wechatTicket, version, ticket)
+		ms := min(millis(made), now)
+		if !held.IsZero() && at >= ms {
+			return nil
+		}
+		saved, err := s.swap(ctx, wechatTicket, version, ticket, ms)
 		if saved || err != nil {
 			return err
 		}
@@ -56,7 +61,11 @@ func (s *Store) Tokens(ctx context.Context) (document secret.Text, version int64
 // SwapTokens puts document in the place of version. It reports false, and changes nothing, where
 // another version is there by now.
 func (s *Store) SwapTokens(ctx context.Context, version int64, document secret.Text) (bool, error) {
-	return s.swap(ctx, wechatTokens, version, document)
+	now, err := s.Now(ctx)
+	if err != nil {
+		return false, err
+	}
+	return s.swap(ctx, wechatTokens, version, document, millis(now))
 }
 
 func (s *Store) credential(ctx context.Context, name string) (plain secret.Text, version, changed, now int64, err error) {
@@ -89,8 +98,8 @@ func (s *Store) credential(ctx context.Context, name string) (plain secret.Text,
 	return plain, version, changed, now, err
 }
 
-// swap is the compare-and-swap of one credential.
-func (s *Store) swap(ctx context.Context, name string, version int64, plain secret.Text) (bool, error) {
+// swap is the compare-and-swap of one credential, which is then as old as at says.
+func (s *Store) swap(ctx context.Context, name string, version int64, plain secret.Text, at int64) (bool, error) {
 	if !s.keys.CanSeal() {
 		return false, errNoKey
 	}
@@ -101,14 +110,14 @@ func (s *Store) swap(ctx context.Context, name string, version int64, plain secr
 	var swapped bool
 	err = s.exec(ctx, func(db *gorm.DB) error {
 		if version == 0 {
-			err := db.Exec(s.d.sql(`INSERT INTO credentials (name, sealed, version, changed_at) VALUES (?, ?, 1, {clock})`), name, sealed).Error
+			err := db.Exec(`INSERT INTO credentials (name, sealed, version, changed_at) VALUES (?, ?, 1, ?)`, name, sealed, at).Error
 			swapped = err == nil
 			if duplicate(err) {
 				return nil
 			}
 			return err
 		}
-		done := db.Exec(s.d.sql(`UPDATE credentials SET sealed = ?, version = version + 1, changed_at = {clock} WHERE name = ? AND version = ?`), sealed, name, version)
+		done := db.Exec(`UPDATE credentials SET sealed = ?, version = version + 1, changed_at = ? WHERE name = ? AND version = ?`, sealed, at, name, version)
 		swapped = done.RowsAffected > 0
 		return done.Error
 	})

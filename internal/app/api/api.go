@@ -13,12 +13,15 @@ import (
 	"migwatch/internal/app"
 	"migwatch/internal/config"
 	"migwatch/internal/httpapi"
+	"migwatch/internal/metrics"
 	"migwatch/internal/scf"
 	"migwatch/internal/secret"
+	"migwatch/internal/store"
+	"migwatch/internal/web"
 )
 
 // Roots are the first segments of all paths served here.
-var Roots = []string{"", "v1", "healthz", "readyz", "openapi.json", "metrics", "jobs", "badge", "assets", "session", "wechat"}
+var Roots = []string{"", "v1", "healthz", "readyz", "openapi.json", "metrics", "jobs", "badge", "assets", "session", "preferences", "wechat"}
 
 // Server answers HTTP. It keeps what it built for as long as the settings stay the same.
 type Server struct {
@@ -27,6 +30,7 @@ type Server struct {
 	Local bool // listens on loopback only: without any key it answers this machine
 
 	database app.Database
+	noKey    sync.Once
 
 	mu      sync.Mutex
 	used    config.Settings
@@ -64,13 +68,14 @@ func same(a, b config.Settings) bool {
 
 // build makes the API of settings, or the one that tells why there is none.
 func (s *Server) build(settings config.Settings, wrong error) http.Handler {
+	open := func(ctx context.Context) (*store.Store, error) {
+		if wrong != nil {
+			return nil, app.NotReady(wrong)
+		}
+		return s.database.Open(ctx, settings)
+	}
 	o := httpapi.Options{
-		Open: func(ctx context.Context) (httpapi.Store, error) {
-			if wrong != nil {
-				return nil, app.NotReady(wrong)
-			}
-			return s.database.Open(ctx, settings)
-		},
+		Open:       func(ctx context.Context) (httpapi.Store, error) { return open(ctx) },
 		Keys:       secret.NewKeys(settings.AdminKeys, settings.ReadKeys),
 		PublicRead: settings.PublicRead,
 		FileURLs:   settings.FileURLs,
@@ -84,5 +89,24 @@ func (s *Server) build(settings config.Settings, wrong error) http.Handler {
 	if wrong != nil {
 		o.Broken = app.NotReady(wrong)
 	}
-	return httpapi.New(o)
+	a := httpapi.New(o)
+	a.Handle("POST /wechat/callback", secret.RoleNone, s.callback(a, settings, open))
+	a.Handle("GET /metrics", secret.RoleRead, s.metrics(a, open))
+	web.New(web.Options{
+		Open:   func(ctx context.Context) (web.Store, error) { return open(ctx) },
+		Access: a.Access, Keys: o.Keys, FileURLs: o.FileURLs, Cloud: o.Cloud, Now: o.Now, Log: o.Log, Version: o.Version,
+	}).Mount(func(pattern string, h http.Handler) { a.Handle(pattern, secret.RoleNone, h) })
+	return a
+}
+
+// metrics serves the figures; what keeps it from them is a problem like any other.
+func (s *Server) metrics(a *httpapi.API, open func(context.Context) (*store.Store, error)) http.Handler {
+	figures := metrics.New(func(ctx context.Context) (metrics.Store, error) { return open(ctx) }, app.Version(), time.Now, s.Log.Logger)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := open(r.Context()); err != nil {
+			a.Fail(w, r, err)
+			return
+		}
+		figures.ServeHTTP(w, r)
+	})
 }

@@ -27,26 +27,40 @@ func ticketsAreKept(t *testing.T, open Fresh) {
 	if ticket, at, err := s.Ticket(ctxOf(t)); err != nil || !ticket.IsZero() || !at.IsZero() {
 		t.Fatalf("before the first push: %v %v %v", ticket.IsZero(), at, err)
 	}
-	for _, pushed := range []string{"ticket@@@1", "ticket@@@1", "ticket@@@2"} {
-		if err := s.SaveTicket(ctxOf(t), secret.New(pushed)); err != nil {
+	start, err := s.Now(ctxOf(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := func(minutes time.Duration) time.Time { return start.Add(minutes * time.Minute) }
+	for _, test := range []struct {
+		pushed string
+		made   time.Time
+		want   string
+		at     time.Time
+	}{
+		{"ticket@@@1", made(-30), "ticket@@@1", made(-30)},
+		{"ticket@@@2", made(-20), "ticket@@@2", made(-20)},
+		{"ticket@@@1", made(-30), "ticket@@@2", made(-20)}, // replayed
+		{"ticket@@@3", made(600), "ticket@@@3", start},     // by a clock far ahead
+	} {
+		if err := s.SaveTicket(ctxOf(t), secret.New(test.pushed), test.made); err != nil {
 			t.Fatal(err)
 		}
 		ticket, at, err := s.Ticket(ctxOf(t))
-		now, nowErr := s.Now(ctxOf(t))
-		if err != nil || nowErr != nil || ticket.Reveal() != pushed || now.Sub(at) > time.Minute || at.After(now.Add(time.Second)) {
-			t.Errorf("kept %v at %v of %v (%v)", ticket.Reveal() == pushed, at, now, err)
+		if err != nil || ticket.Reveal() != test.want || at.Sub(test.at).Abs() > 10*time.Second {
+			t.Errorf("after %s: the right one %v, of %v, want %v (%v)", test.pushed, ticket.Reveal() == test.want, at, test.at, err)
 		}
 	}
 	var not *job.NotReadyError
 	bare := open(t, store.Options{})
-	if err := bare.SaveTicket(ctxOf(t), secret.New("x")); !errors.As(err, &not) || !errors.Is(err, secret.ErrNoKey) {
+	if err := bare.SaveTicket(ctxOf(t), secret.New("x"), start); !errors.As(err, &not) || !errors.Is(err, secret.ErrNoKey) {
 		t.Errorf("without a key: %v", err)
 	}
 	other := open(t, store.Options{Keys: ring(t, secret.GenerateEncryptionKey())})
 	if ticket, _, err := other.Ticket(ctxOf(t)); err != nil || !ticket.IsZero() {
 		t.Errorf("with a foreign key: %v", err)
 	}
-	if err := other.SaveTicket(ctxOf(t), secret.New("ticket@@@3")); err != nil {
+	if err := other.SaveTicket(ctxOf(t), secret.New("ticket@@@4"), made(-60)); err != nil {
 		t.Errorf("a ticket nobody can open is not replaced: %v", err)
 	}
 }
@@ -92,7 +106,7 @@ func rekeySealsAnew(t *testing.T, open Fresh) {
 	k := job.Key{Provider: job.WeChat, Scope: "env-1", ID: "7"}
 	watch(t, s, k)
 	see(t, s, k, job.Seen{Phase: job.Succeeded, Status: "success", File: &job.File{URL: secret.New("https://x/"), ExpiresAt: time.UnixMilli(1)}})
-	if err := s.SaveTicket(ctxOf(t), secret.New("ticket@@@1")); err != nil {
+	if err := s.SaveTicket(ctxOf(t), secret.New("ticket@@@1"), time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.SwapTokens(ctxOf(t), 0, secret.New("document")); err != nil {
