@@ -43,7 +43,7 @@ func New(server, key string, h *http.Client) (*Client, error) {
 		return nil, errors.New("the key has blanks or characters that no key has")
 	}
 	if h == nil {
-		h = &http.Client{Timeout: timeout}
+		h = &http.Client{Timeout: timeout, Transport: http.DefaultTransport.(*http.Transport).Clone()}
 	}
 	own := *h
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -54,6 +54,9 @@ func New(server, key string, h *http.Client) (*Client, error) {
 
 // Server is the root of the API, without a slash at its end.
 func (c *Client) Server() string { return c.base.String() }
+
+// Close ends idle connections. The Client can be used again.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // PageURL is where a person sees the job; with the zero Key, all of them.
 func (c *Client) PageURL(k Key) string {

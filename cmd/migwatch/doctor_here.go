@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"migwatch/internal/app"
@@ -30,7 +31,7 @@ const (
 
 // here checks this machine: its settings, its database, and what they reach.
 func (d *doctor) here(ctx context.Context) {
-	s, err := config.Load(d.settingsEnv(), config.Local, readFile)
+	s, err := config.Load(d.settingsEnv(), config.Local, os.ReadFile)
 	if err != nil {
 		d.wrongSettings(err)
 		return

@@ -5,16 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"migwatch/client"
 )
-
-// readFile is os.ReadFile, for settings.
-func readFile(name string) ([]byte, error) { return os.ReadFile(name) }
 
 // tickLate is after how long without a tick the timer has stopped: it comes every minute.
 const tickLate = 5 * time.Minute
@@ -118,7 +114,9 @@ func (d *doctor) looked(last *time.Time, watched, overdue, failing int64, byKind
 	}
 	var kinds []string
 	for _, k := range slices.Sorted(maps.Keys(byKind)) {
-		kinds = append(kinds, fmt.Sprintf("%d %s", byKind[k], k))
+		if byKind[k] > 0 {
+			kinds = append(kinds, fmt.Sprintf("%d %s", byKind[k], k))
+		}
 	}
-	d.tell("looks", warning, fmt.Sprintf("of %d jobs the last one failed: %s", failing, strings.Join(kinds, ", ")), "migwatch jobs says of each why")
+	d.tell("looks", warning, fmt.Sprintf("of %d jobs the last one failed: %s", failing, strings.Join(kinds, ", ")), "run migwatch jobs: it says of each why")
 }

@@ -78,6 +78,7 @@ func (sh *shell) open(ctx context.Context) (*client.Client, error) {
 		if err != nil {
 			return nil, usagef("--server: %w", err)
 		}
+		sh.closers = append(sh.closers, func() error { c.Close(); return nil })
 		return c, nil
 	}
 	if sh.Key != "" {
