@@ -65,16 +65,24 @@ type rig struct {
 // newRig plays script. Settings reach the functions with each invocation only.
 func newRig(t *testing.T, script string) *rig {
 	t.Helper()
+	return newRigWith(t, script, func(*emulator.Options) {})
+}
+
+// newRigWith is newRig with upstreams that are not the usual ones.
+func newRigWith(t *testing.T, script string, change func(o *emulator.Options)) *rig {
+	t.Helper()
 	s, err := emulator.Parse(script)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, clock: &clock{at: time.Now()}, database: filepath.Join(t.TempDir(), "migwatch.db")}
-	r.up = emulator.New(emulator.Options{
+	r := &rig{t: t, clock: &clock{at: time.Now()}}
+	options := emulator.Options{
 		Now: r.clock.now, Script: s, Seed: t.Name(), Arrivals: -1,
 		WeChat: emulator.WeChatOptions{Tokens: []string{sentinel}, PerSecond: -1},
 		DTS:    emulator.DTSOptions{Credentials: []emulator.Credential{credential}, AnyTime: true},
-	})
+	}
+	change(&options)
+	r.up = emulator.New(options)
 	r.server = httptest.NewServer(r.up)
 	t.Cleanup(func() { r.up.Close(); r.server.Close() })
 	r.env = map[string]string{
@@ -82,7 +90,7 @@ func newRig(t *testing.T, script string) *rig {
 		"TENCENTCLOUD_SECRETID":        credential.ID,
 		"TENCENTCLOUD_SECRETKEY":       credential.Key,
 		"TENCENTCLOUD_SESSIONTOKEN":    credential.Token,
-		"MIGWATCH_DATABASE_URL":        "sqlite:" + r.database,
+		"MIGWATCH_DATABASE_URL":        "sqlite:" + notLost(t), // under /tmp it is refused in the cloud
 		"MIGWATCH_ADMIN_KEYS":          adminKey,
 		"MIGWATCH_READ_KEYS":           readKey,
 		"MIGWATCH_ENCRYPTION_KEYS":     "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LTEyMzQ=",
@@ -93,7 +101,6 @@ func newRig(t *testing.T, script string) *rig {
 		"MIGWATCH_LOG_LEVEL":           "debug",
 		"MIGWATCH_FILE_URLS":           "true",
 	}
-	r.env["MIGWATCH_DATABASE_URL"] = "sqlite:" + notLost(t) // SQLite under /tmp is refused in the cloud
 	r.database = strings.TrimPrefix(r.env["MIGWATCH_DATABASE_URL"], "sqlite:")
 	migrate(t, r.env["MIGWATCH_DATABASE_URL"])
 	r.poll = scftest.Start(t, scftest.Build(t, "./functions/poll"), nil)
