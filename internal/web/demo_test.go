@@ -17,9 +17,7 @@ func newDemo(t testing.TB, o setup) *rig {
 	r := newRig(t, o)
 	r.demoDTS()
 	r.demoWeChat()
-	if err := r.store.Finish(t.Context(), job.Tick{Claimed: 9, Recorded: 8, Changed: 3, Failed: 1}, 800*time.Millisecond); err != nil {
-		t.Fatal(err)
-	}
+	r.ticked(job.Tick{Claimed: 9, Recorded: 8, Changed: 3, Failed: 1})
 	return r
 }
 

@@ -137,9 +137,18 @@ func (p *jobPage) tell(v *visit, story []job.Snapshot) {
 		p.Changes = append(p.Changes, changeRow{from, s.Phase, at(s.From), v.text.Ago(s.From, now), s.Seq, s.Message})
 	}
 	slices.Reverse(p.Changes)
-	p.Chart = slices.ContainsFunc(story, func(s job.Snapshot) bool {
-		return s.Progress != nil || s.RecordsSucceeded != nil || s.RecordsFailed != nil
-	})
+	p.Chart = drawable(story)
+}
+
+// drawable reports whether story has numbers enough for a curve.
+func drawable(story []job.Snapshot) bool {
+	numbers := 0
+	for _, s := range story {
+		if s.Progress != nil || s.RecordsSucceeded != nil || s.RecordsFailed != nil {
+			numbers++
+		}
+	}
+	return numbers > 1
 }
 
 // file tells of an export's file; its URL is a bearer credential, for admin keys only and never where

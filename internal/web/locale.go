@@ -135,7 +135,8 @@ func (c *catalog) Span(d time.Duration) string {
 			continue
 		}
 		text := c.T(u.key, u.n)
-		if i+1 < len(units) && units[i+1].n > 0 {
+		// Seconds beside ten minutes tell nothing.
+		if i+1 < len(units) && units[i+1].n > 0 && !(u.key == "unit.m" && u.n >= 10) {
 			text += " " + c.T(units[i+1].key, units[i+1].n)
 		}
 		return text

@@ -1,20 +1,326 @@
 package web_test
 
 import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
 	"testing"
+	"time"
+
+	"migwatch/internal/job"
+	"migwatch/internal/web"
 )
 
-func TestSmoke(t *testing.T) {
+const (
+	runningJob = "/jobs/dts/ap-guangzhou/dts-m3x9rt2b"
+	failedJob  = "/jobs/dts/ap-shanghai/dts-1kl0iy0v"
+	failingJob = "/jobs/dts/ap-beijing/dts-7h2kqp4w"
+	exportJob  = "/jobs/wechat/test2-4a89da/100071736"
+)
+
+func TestOverview(t *testing.T) {
 	r := newDemo(t, setup{})
+	b := r.signedIn(readKey)
+	t.Run("all", func(t *testing.T) {
+		a := b.get("/")
+		if a.status != http.StatusOK || strings.Count(a.body, `role="rowheader"`) != 14 {
+			t.Fatalf("%d with %d jobs", a.status, strings.Count(a.body, `role="rowheader"`))
+		}
+		a.has(t, `<html lang="en" data-theme="auto">`, "orders to TencentDB", `href="`+failedJob+`"`, "The database table you selected",
+			"2,875 records", "<b>125 failed</b>", "1 job is paused", "1 × throttled", "RequestLimitExceeded", "2 looks in a row", "Last tick", "9 looked at, 3 new",
+			`<progress max="100" value="70"`, "Read only")
+		a.hasNot(t, "⟦", "%!", "Watch a job", "/poll", "ZgotmplZ")
+	})
+	for _, test := range []struct {
+		name, query string
+		jobs        int
+		has, hasNot string
+	}{
+		{"one phase", "phase=failed", 3, "orders to TencentDB", "clickstream"},
+		{"two phases", "phase=failed&phase=partial", 4, "members import", "clickstream"},
+		{"provider", "provider=wechat", 6, "product catalogue", "clickstream"},
+		{"provider and phase", "provider=wechat&phase=failed", 1, "年订单", "orders to TencentDB"},
+		{"search", "q=CLICK", 1, "clickstream", "orders"},
+		{"search in scopes", "q=ap-beijing", 2, "invoices", "orders"},
+		{"nothing", "q=nowhere", 0, "No job matches", "clickstream"},
+		{"nonsense", "phase=nonsense&provider=aws&cursor=%00&q=", 14, "clickstream", "No job"},
+		{"search that looks like HTML", "q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E", 0, "&lt;script&gt;", "<script>alert"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a := b.get("/?" + test.query)
+			if n := strings.Count(a.body, `role="rowheader"`); n != test.jobs {
+				t.Errorf("%d jobs, want %d", n, test.jobs)
+			}
+			a.has(t, test.has)
+			a.hasNot(t, test.hasNot, "ZgotmplZ")
+		})
+	}
+}
+
+func TestOverviewWithoutJobs(t *testing.T) {
+	r := newRig(t, setup{})
+	r.signedIn(adminKey).get("/").has(t, "No job is watched yet.", "migwatch watch", "No tick has run yet", "Watch a job")
+}
+
+func TestOverviewPages(t *testing.T) {
+	r := newRig(t, setup{})
+	for i := range 65 {
+		r.watched(dts("ap-shanghai", "dts-"+string(rune('a'+i/26))+string(rune('a'+i%26))), "")
+	}
+	b := r.signedIn(readKey)
+	next := regexp.MustCompile(`rel="next" href="([^"]+)"`)
+	row := regexp.MustCompile(`data-row="([^"]+)"`)
+	seen := map[string]bool{}
+	path, pages := "/?provider=dts", 0
+	for path != "" {
+		a := b.get(path)
+		for _, m := range row.FindAllStringSubmatch(a.body, -1) {
+			if seen[m[1]] {
+				t.Errorf("%s comes twice", m[1])
+			}
+			seen[m[1]] = true
+		}
+		if pages > 0 {
+			a.has(t, "« Newest")
+		}
+		path = ""
+		if m := next.FindStringSubmatch(a.body); m != nil {
+			path = strings.ReplaceAll(m[1], "&amp;", "&")
+			if !strings.Contains(path, "provider=dts") {
+				t.Errorf("%s forgot the filter", path)
+			}
+		}
+		pages++
+	}
+	if len(seen) != 65 || pages != 3 {
+		t.Errorf("%d jobs on %d pages", len(seen), pages)
+	}
+}
+
+func TestJobPage(t *testing.T) {
+	r := newDemo(t, setup{})
+	b := r.signedIn(readKey)
+	t.Run("running", func(t *testing.T) {
+		a := b.get(runningJob)
+		a.has(t, "<h1><bdi>clickstream, 2 TB</bdi></h1>", "ap-guangzhou / dts-m3x9rt2b", `value="70"`, `class="timeline" role="img"`, "Pending 5 min 59 s.",
+			"data-series=\""+runningJob+"/series\"", "3c140219-cfe9-470e-b241-907877d6fb03", "Pending →", "goes on", "uplot.")
+		a.hasNot(t, "⟦", "%!", "ZgotmplZ", "/unwatch", "Export file")
+	})
+	t.Run("failed", func(t *testing.T) {
+		b.get(failedJob).has(t, "not passed", "<code>-1</code>", "The database table you selected does not exist.", "done, and it did not work")
+	})
+	t.Run("failing", func(t *testing.T) {
+		a := b.get(failingJob)
+		a.has(t, "The last look failed", "throttled", "8b2f7a1e-2c55-4a0c-9f17-5f1d1c6f0f11", "What to do", "lower MIGWATCH_DTS_RATE", "2 looks in a row")
+		a.hasNot(t, "uplot.") // one number is no curve
+	})
+	t.Run("never seen", func(t *testing.T) {
+		r.watched(dts("ap-shanghai", "dts-new"), "")
+		b.get("/jobs/dts/ap-shanghai/dts-new").has(t, "No look has succeeded yet.", "dts-new", "never")
+	})
+	for _, path := range []string{"/jobs/dts/ap-shanghai/dts-none", "/jobs/aws/x/y", "/jobs/wechat/env/0x1", "/jobs/dts/AP/%3Cscript%3E"} {
+		if a := b.get(path); a.status != http.StatusNotFound || !strings.Contains(a.body, "No such job is watched") {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+}
+
+func TestSnapshotPages(t *testing.T) {
+	r := newRig(t, setup{skew: time.Hour})
+	var steps []step
+	for i := range 60 {
+		steps = append(steps, at(float64(i)/2, check("running", job.Running, int64(i))))
+	}
+	k := dts("ap-shanghai", "dts-long")
+	r.watched(k, "", steps...)
+	b := r.signedIn(readKey)
+	older := regexp.MustCompile(`rel="next" href="([^"#]+)#snapshots"`)
+	seq := regexp.MustCompile(`<tr><td class="number">(\d+)</td>`)
+	var seqs []string
+	for path := "/jobs/" + k.String(); path != ""; {
+		a := b.get(path)
+		for _, m := range seq.FindAllStringSubmatch(a.body, -1) {
+			seqs = append(seqs, m[1])
+		}
+		path = ""
+		if m := older.FindStringSubmatch(a.body); m != nil {
+			path = m[1]
+		}
+	}
+	if len(seqs) != 60 || seqs[0] != "60" || seqs[59] != "1" {
+		t.Errorf("%d snapshots: %v", len(seqs), seqs)
+	}
+}
+
+func TestFileLink(t *testing.T) {
+	const canary = "canary-5813"
+	r := newDemo(t, setup{})
+	if a := r.signedIn(adminKey).get(exportJob); !strings.Contains(a.body, canary) || a.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("an admin sees no link, or may keep it: %s", a.header.Get("Cache-Control"))
+	}
+	r.signedIn(readKey).get(exportJob).hasNot(t, canary)
+	r.signedIn(readKey).get(exportJob).has(t, "Sign in with an admin key to see the link.")
+	r.browser().with("Authorization", "Bearer "+adminKey).get(exportJob).has(t, canary)
+	for name, o := range map[string]setup{"links are off": {noFiles: true}, "no keys": {noKeys: true}} {
+		t.Run(name, func(t *testing.T) {
+			r := newDemo(t, o)
+			b := r.browser()
+			if !o.noKeys {
+				b = r.signedIn(adminKey)
+			}
+			a := b.get(exportJob)
+			a.hasNot(t, canary)
+			a.has(t, "Links are not shown here")
+		})
+	}
+	r.skew += time.Hour
+	r.serve(setup{})
+	a := r.signedIn(adminKey).get(exportJob)
+	a.hasNot(t, canary)
+	a.has(t, "The link has expired.")
+	if strings.Contains(r.logs.String(), canary) {
+		t.Error("the link is in the log")
+	}
+}
+
+func TestSeries(t *testing.T) {
+	r := newDemo(t, setup{})
+	a := r.signedIn(readKey).get(exportJob + "/series")
+	if a.status != http.StatusOK || a.header.Get("Content-Type") != "application/json" {
+		t.Fatal(a.status, a.header)
+	}
+	a.has(t, `"progress":[null,null,null,null]`, `"succeeded":[0,0,2,3]`, `"failed":[0,0,0,0]`)
+	if a := r.browser().get(exportJob + "/series"); a.status != http.StatusUnauthorized {
+		t.Errorf("without a key: %d", a.status)
+	}
+}
+
+func TestStoreFails(t *testing.T) {
+	canary := errors.New("dial tcp: password canary-5813")
+	for _, test := range []struct {
+		name   string
+		err    error
+		status int
+		text   string
+	}{
+		{"not ready", &job.NotReadyError{Reason: "the database has schema version 0: run migwatch migrate", Err: canary}, 503, "run migwatch migrate"},
+		{"slow", context.DeadlineExceeded, 503, "Not ready"},
+		{"broken", canary, 500, "Something broke here"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRig(t, setup{open: func(context.Context) (web.Store, error) { return nil, test.err }})
+			b := r.signedIn(readKey)
+			for _, path := range []string{"/", failedJob, failedJob + "/series"} {
+				a := b.get(path)
+				if a.status != test.status {
+					t.Errorf("%s: %d", path, a.status)
+				}
+				a.has(t, test.text)
+				a.hasNot(t, "canary")
+			}
+			if a := b.get("/badge/dts/ap-shanghai/dts-1.svg"); a.status != 503 || strings.Contains(a.body, "canary") {
+				t.Errorf("badge: %d %s", a.status, a.body)
+			}
+		})
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	r := newDemo(t, setup{})
+	for _, path := range []string{"/", failedJob, "/nothing-such"} {
+		a := r.signedIn(adminKey).get(path)
+		if path == "/nothing-such" {
+			continue // httpapi's
+		}
+		for name, want := range map[string]string{
+			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+			"X-Content-Type-Options":  "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store", "Vary": "Accept-Language, Authorization, Cookie",
+		} {
+			if got := a.header.Get(name); got != want {
+				t.Errorf("%s %s is %q", path, name, got)
+			}
+		}
+		for _, bad := range []*regexp.Regexp{regexp.MustCompile(`<script(?:[^>]*)>[^<]`), regexp.MustCompile(`\sstyle="`), regexp.MustCompile(`\son[a-z]+="`), regexp.MustCompile(`(?:src|href)="(?:https?:)?//[^c]`)} {
+			if m := bad.FindString(a.body); m != "" {
+				t.Errorf("%s has %q", path, m)
+			}
+		}
+	}
+}
+
+// TestFirstView holds the size of all that a first visit loads, uncompressed, with a full page of jobs
+// that all have something to say.
+func TestFirstView(t *testing.T) {
+	const most = 100 << 10
+	r := newRig(t, setup{skew: time.Hour})
+	for i := range 40 {
+		r.watched(dts("ap-shanghai", "dts-size"+string(rune('a'+i/26))+string(rune('a'+i%26))), "customers to TencentDB, the second try",
+			at(1, finished(0, -1, "The database table you selected does not exist. Please re-select. [The input parameter table cannot be found in the source instance]")),
+			failed(2, &job.LookError{Kind: job.Throttled, Code: "RequestLimitExceeded", Message: "Your current request times equals to 21 in a second, which exceeds the frequency limit 20 for a second."}))
+	}
+	for _, lang := range []string{"en", "zh"} {
+		b := r.signedIn(adminKey).with("Accept-Language", lang)
+		a := b.get("/")
+		total := len(a.body)
+		for _, m := range regexp.MustCompile(`(?:src|href)="(/assets/[^"]+)"`).FindAllStringSubmatch(a.body, -1) {
+			if !strings.Contains(a.body[:strings.Index(a.body, m[1])], m[1]) { // once each
+				total += len(b.get(m[1]).body)
+			}
+		}
+		t.Logf("%s: page %d bytes, all %d bytes", lang, len(a.body), total)
+		if total > most {
+			t.Errorf("%s: %d bytes", lang, total)
+		}
+	}
+}
+
+func TestAssets(t *testing.T) {
+	r := newDemo(t, setup{})
+	a := r.signedIn(readKey).get(runningJob)
+	found := regexp.MustCompile(`"(/assets/[^"]+)"`).FindAllStringSubmatch(a.body, -1)
+	if len(found) < 6 {
+		t.Fatalf("%d assets", len(found))
+	}
+	for _, m := range found {
+		res := r.browser().get(m[1]) // without a key: there is nothing secret in them
+		if res.status != http.StatusOK || res.header.Get("Cache-Control") != "public, max-age=31536000, immutable" || res.header.Get("Content-Type") == "" {
+			t.Errorf("%s: %d %v", m[1], res.status, res.header)
+		}
+	}
+	for _, path := range []string{"/assets/page.css", "/assets/page.000000000000.css", "/assets/..%2fweb.go"} {
+		if a := r.browser().get(path); a.status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+}
+
+func TestHostileTexts(t *testing.T) {
+	r := newRig(t, setup{skew: time.Hour})
+	k := r.hostile()
 	b := r.signedIn(adminKey)
-	a := b.get("/")
-	t.Log(a.status, len(a.body))
-	if a.status != 200 {
-		t.Fatal(a.body, r.logs.String())
+	for _, path := range []string{"/", "/jobs/" + k.String(), "/?q=" + url.QueryEscape(hostileLabel)} {
+		a := b.get(path)
+		a.hasNot(t, "<script>alert", "<img src=x", `href="javascript`, "\u202e", "\u2066", "\u200b", "ZgotmplZ")
+		a.has(t, "&lt;script&gt;alert")
 	}
-	a = b.get("/jobs/dts/ap-beijing/dts-7h2kqp4w")
-	t.Log(a.status, len(a.body))
-	if a.status != 200 {
-		t.Fatal(a.body, r.logs.String())
+	b.get("/jobs/"+k.String()).has(t, "[U&#43;202E]", "javascript:alert(3)")
+	if a := b.get("/badge/" + k.String() + ".svg"); strings.Contains(a.body, "<script>") {
+		t.Error(a.body)
 	}
+}
+
+const hostileLabel = `<script>alert('label')</script>`
+
+// hostile is a job whose every text is an attack.
+func (r *rig) hostile() job.Key {
+	k := dts("ap-shanghai", "dts-hostile")
+	s := check(`<img src=x onerror=alert(1)>`, job.Failed, 40)
+	s.Message = "<script>alert(2)</script> javascript:alert(3) https://evil.example/ \u202egnp.exe\u2066 \u200b\x1b[31m \" onload=\"alert(4)"
+	s.RequestID = `"><script>alert(5)</script>`
+	r.watched(k, hostileLabel, at(1, s), at(2, check("}}{{.}}", job.Running, 50)), at(3, s),
+		failed(4, &job.LookError{Kind: job.Forbidden, Code: `<b onmouseover=alert(6)>`, Message: "<a href=javascript:alert(7)>\u202etxet</a>", RequestID: "<svg/onload=alert(8)>"}))
+	return k
 }

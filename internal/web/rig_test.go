@@ -3,6 +3,7 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"io"
 	"log/slog"
 	"net/http"
@@ -242,4 +243,26 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// ticked remembers a tick that ended just now by the pages' clock.
+func (r *rig) ticked(tick job.Tick) {
+	r.t.Helper()
+	if err := r.store.Finish(r.t.Context(), tick, 800*time.Millisecond); err != nil {
+		r.t.Fatal(err)
+	}
+	r.exec(`UPDATE ticks SET started_at = started_at + ?, finished_at = finished_at + ?`, r.skew.Milliseconds(), r.skew.Milliseconds())
+}
+
+// exec changes the database behind the store's back.
+func (r *rig) exec(statement string, args ...any) {
+	r.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+r.path+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(r.t.Context(), statement, args...); err != nil {
+		r.t.Fatal(err)
+	}
 }

@@ -88,6 +88,7 @@ func widthsOf(spells []job.Spell, end time.Time, final bool) []float64 {
 	}
 	n := len(spells)
 	if final && n > 1 {
+		total -= lengths[n-1]
 		lengths[n-1] = total * tail / (1 - tail)
 		total += lengths[n-1]
 	}

@@ -26,7 +26,7 @@ function draw() {
   const grid = { stroke: line, width: 1 };
   const axis = (more) => ({ stroke: text, font: '12px system-ui, sans-serif', grid, ticks: grid, ...more });
   const step = uPlot.paths.stepped({ align: 1 });
-  const series = [{ label: '', value: (u, v) => (v === null ? '' : whole.format(new Date(v * 1000))) }];
+  const series = [{ label: el.dataset.time, value: (u, v) => (v === null ? '' : whole.format(new Date(v * 1000))) }];
   const axes = [axis({ values: ticks, space: 70 })];
   const columns = [data.at];
   const curve = (values, label, scale, ink, fill, unit) => {

@@ -132,7 +132,7 @@ function watchForNews() {
     else refresh();
   });
   show();
-  say(box.dataset.on, '');
+  say(box.dataset.every, '');
   box.hidden = false;
   plan();
 }
@@ -169,9 +169,10 @@ function copyButtons() {
     button.hidden = false;
     button.addEventListener('click', async () => {
       await navigator.clipboard.writeText(button.dataset.copy);
-      button.textContent = '✓';
+      const icon = button.querySelector('use');
+      icon.setAttribute('href', '#i-done');
       if (announce) announce.textContent = button.dataset.copied;
-      setTimeout(() => { button.textContent = '⧉'; }, 1500);
+      setTimeout(() => icon.setAttribute('href', '#i-copy'), 1500);
     });
   }
 }

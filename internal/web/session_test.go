@@ -1,0 +1,291 @@
+package web_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"migwatch/internal/job"
+)
+
+func TestWhoMaySee(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		o      setup
+		header map[string]string
+		path   string
+		status int
+		text   string
+	}{
+		{"no key", setup{}, nil, "/", 401, `name="key"`},
+		{"no key, Chinese", setup{}, map[string]string{"Accept-Language": "zh-CN,zh;q=0.9"}, "/", 401, "请输入 API 密钥"},
+		{"wrong key", setup{}, map[string]string{"Authorization": "Bearer nonsense"}, "/", 401, `name="key"`},
+		{"not a bearer", setup{}, map[string]string{"Authorization": "Basic " + readKey}, "/", 401, `name="key"`},
+		{"read key", setup{}, map[string]string{"Authorization": "Bearer " + readKey}, "/", 200, "Migration jobs"},
+		{"key in the URL", setup{}, nil, "/?key=" + readKey, 401, `name="key"`},
+		{"forged cookie", setup{}, map[string]string{"Cookie": "migwatch_session=t1.AAAA"}, "/", 401, `name="key"`},
+		{"the key as cookie", setup{}, map[string]string{"Cookie": "migwatch_session=" + adminKey}, "/", 401, `name="key"`},
+		{"public", setup{public: true}, nil, "/", 200, `href="/session?next=%2f"`},
+		{"public, wrong key", setup{public: true}, map[string]string{"Authorization": "Bearer nonsense"}, "/", 401, `name="key"`},
+		{"no keys, loopback", setup{noKeys: true}, nil, "/", 200, "Watch a job"},
+		{"no keys, foreign host", setup{noKeys: true}, map[string]string{"Host": "evil.example"}, "/", 403, "MIGWATCH_ADMIN_KEYS"},
+		{"no keys, foreign origin", setup{noKeys: true}, map[string]string{"Origin": "https://evil.example"}, "/", 403, "MIGWATCH_ADMIN_KEYS"},
+		{"no keys in the cloud", setup{noKeys: true, cloud: true}, nil, "/", 503, "set MIGWATCH_ADMIN_KEYS or MIGWATCH_READ_KEYS"},
+		{"no keys, public", setup{noKeys: true, public: true}, nil, "/", 200, "Watch a job"},
+		{"no keys, public, in the cloud", setup{noKeys: true, public: true, cloud: true}, nil, "/", 200, "Migration jobs"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRig(t, test.o)
+			b := r.browser()
+			for name, value := range test.header {
+				b.with(name, value)
+			}
+			a := b.get(test.path)
+			if a.status != test.status {
+				t.Errorf("%d, want %d", a.status, test.status)
+			}
+			a.has(t, test.text)
+			a.hasNot(t, readKey, adminKey, "⟦")
+		})
+	}
+}
+
+func TestSignIn(t *testing.T) {
+	r := newRig(t, setup{})
+	b := r.browser()
+	a := b.post("/session", url.Values{"key": {"not-a-key"}, "next": {"/?phase=failed"}})
+	if a.status != 401 || len(a.header.Values("Set-Cookie")) > 0 {
+		t.Fatal(a.status, a.header)
+	}
+	a.has(t, "This key is not known here.", `value="/?phase=failed"`)
+	a.hasNot(t, "not-a-key")
+
+	a = b.post("/session", url.Values{"key": {" " + adminKey + " "}, "next": {"/?phase=failed"}})
+	cookie := a.header.Get("Set-Cookie")
+	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/?phase=failed" {
+		t.Fatal(a.status, a.header)
+	}
+	for _, part := range []string{"migwatch_session=t1.", "Path=/", "HttpOnly", "SameSite=Strict", "Max-Age=43200"} {
+		if !strings.Contains(cookie, part) {
+			t.Errorf("no %s in %s", part, cookie)
+		}
+	}
+	if strings.Contains(cookie, adminKey) || strings.Contains(cookie, "Secure") {
+		t.Error(cookie)
+	}
+	b.get("/").has(t, "Sign out", "Watch a job")
+	a = b.post("/session/end", nil)
+	if a.status != http.StatusSeeOther || !strings.Contains(a.header.Get("Set-Cookie"), "Max-Age=0") {
+		t.Error(a.status, a.header)
+	}
+	if a := b.get("/"); a.status != 401 {
+		t.Errorf("signed out: %d", a.status)
+	}
+	if strings.Contains(r.logs.String(), "canary") {
+		t.Error(r.logs.String())
+	}
+}
+
+func TestSessionEnds(t *testing.T) {
+	r := newRig(t, setup{})
+	b := r.signedIn(adminKey)
+	r.skew = 12*time.Hour + time.Second
+	r.serve(setup{}) // another instance, later
+	cookies := b.client.Jar.Cookies(mustParse(t, r.url))
+	if len(cookies) != 1 {
+		t.Fatal(cookies)
+	}
+	if a := b.get("/"); a.status != 401 {
+		t.Errorf("after twelve hours: %d", a.status)
+	}
+}
+
+func TestSecureCookie(t *testing.T) {
+	for name, b := range map[string]*browser{
+		"behind https": newRig(t, setup{}).browser().with("X-Forwarded-Proto", "https"),
+		"in the cloud": newRig(t, setup{cloud: true}).browser(),
+	} {
+		cookie := b.post("/session", url.Values{"key": {readKey}}).header.Get("Set-Cookie")
+		if !strings.HasPrefix(cookie, "__Host-migwatch_session=t1.") || !strings.Contains(cookie, "Secure") {
+			t.Errorf("%s: %s", name, cookie)
+		}
+	}
+}
+
+func TestNextStaysHere(t *testing.T) {
+	r := newRig(t, setup{})
+	for _, next := range []string{"", "//evil.example", "https://evil.example/", "/\\evil.example", "\\\\evil.example", "javascript:alert(1)", "/\t/evil.example", "evil", "/" + strings.Repeat("a", 3000), "%zz"} {
+		a := r.browser().post("/session", url.Values{"key": {readKey}, "next": {next}})
+		if got := a.header.Get("Location"); got != "/" {
+			t.Errorf("%q leads to %q", next, got)
+		}
+	}
+}
+
+// TestReloadBringsTheCookie: browsers keep a Strict cookie back when a link elsewhere led here.
+func TestReloadBringsTheCookie(t *testing.T) {
+	r := newRig(t, setup{})
+	const reload = `<meta http-equiv="refresh" content="0">`
+	r.browser().with("Sec-Fetch-Site", "cross-site").with("Sec-Fetch-Mode", "navigate").get("/").has(t, reload)
+	r.browser().with("Sec-Fetch-Site", "same-origin").with("Sec-Fetch-Mode", "navigate").get("/").hasNot(t, reload)
+}
+
+func TestPreferences(t *testing.T) {
+	r := newRig(t, setup{public: true})
+	b := r.browser().with("Accept-Language", "fr, en;q=0.5, zh;q=0.9")
+	b.get("/").has(t, `<html lang="zh-CN"`, "迁移任务")
+	if a := b.post("/preferences", url.Values{"lang": {"en"}, "next": {"/?provider=dts"}}); a.status != 303 || a.header.Get("Location") != "/?provider=dts" {
+		t.Error(a.status, a.header)
+	}
+	b.get("/").has(t, `<html lang="en"`, "Migration jobs")
+	b.post("/preferences", url.Values{"theme": {"dark"}})
+	b.get("/").has(t, `data-theme="dark"`)
+	b.post("/preferences", url.Values{"theme": {`"><script>`}, "lang": {"../en"}})
+	b.get("/").has(t, `<html lang="en" data-theme="dark">`)
+}
+
+func TestActions(t *testing.T) {
+	r := newDemo(t, setup{})
+	admin := r.signedIn(adminKey)
+	done := func(action string, form url.Values, location string) {
+		t.Helper()
+		a := admin.post(runningJob+"/"+action, form)
+		if a.status != http.StatusSeeOther || a.header.Get("Location") != location {
+			t.Errorf("%s: %d to %s\n%s", action, a.status, a.header.Get("Location"), a.body)
+		}
+	}
+	k := dts("ap-guangzhou", "dts-m3x9rt2b")
+	get := func() job.Job {
+		t.Helper()
+		j, err := r.store.Job(t.Context(), k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return j
+	}
+	done("poll", nil, runningJob+"?done=poll")
+	if next := get().Polling.NextAt; next == nil || time.Until(*next) > time.Second {
+		t.Errorf("next look at %v", next)
+	}
+	admin.get(runningJob+"?done=poll").has(t, "It will be looked at in the next tick.")
+	admin.get(runningJob+"?done=%3Cscript%3E").hasNot(t, `class="flash"`)
+	done("pause", nil, runningJob+"?done=pause")
+	if !get().Paused {
+		t.Error("not paused")
+	}
+	admin.get(runningJob).has(t, "/resume", "disabled")
+	done("poll", nil, runningJob+"?done=paused")
+	done("resume", nil, runningJob+"?done=resume")
+	done("label", url.Values{"label": {" a new name "}}, runningJob+"?done=label")
+	if j := get(); j.Paused || j.Label != "a new name" {
+		t.Errorf("%+v", j)
+	}
+	if a := admin.post(runningJob+"/label", url.Values{"label": {strings.Repeat("x", 201)}}); a.status != 422 {
+		t.Errorf("a long label: %d", a.status)
+	}
+	if a := admin.post(runningJob+"/unwatch", nil); a.status != 422 {
+		t.Errorf("unwatched without being sure: %d", a.status)
+	}
+	done("unwatch", url.Values{"sure": {"yes"}}, "/?done=unwatch")
+	if a := admin.get(runningJob); a.status != 404 {
+		t.Errorf("unwatched: %d", a.status)
+	}
+	if a := admin.post(runningJob+"/label", url.Values{"label": {"back"}}); a.status != 404 {
+		t.Errorf("a label brought it back: %d", a.status)
+	}
+	a := admin.post("/jobs", url.Values{"provider": {"dts"}, "scope": {" ap-guangzhou "}, "job_id": {"dts-m3x9rt2b"}, "label": {"again"}})
+	if a.status != 303 || a.header.Get("Location") != runningJob+"?done=watch" || get().Label != "again" {
+		t.Errorf("watch: %d %v", a.status, a.header)
+	}
+	a = admin.post("/jobs", url.Values{"provider": {"dts"}, "scope": {"nowhere!"}, "job_id": {"x"}})
+	if a.status != 422 {
+		t.Errorf("a bad key: %d", a.status)
+	}
+	a.has(t, "is not a Tencent Cloud region")
+}
+
+func TestActionsNeedAnAdmin(t *testing.T) {
+	r := newDemo(t, setup{})
+	read := r.signedIn(readKey)
+	for _, path := range []string{runningJob + "/poll", runningJob + "/pause", runningJob + "/resume", runningJob + "/label", runningJob + "/unwatch", "/jobs"} {
+		if a := read.post(path, url.Values{"sure": {"yes"}}); a.status != 403 {
+			t.Errorf("%s with a read key: %d", path, a.status)
+		}
+		if a := r.browser().post(path, url.Values{"sure": {"yes"}}); a.status != 401 {
+			t.Errorf("%s without a key: %d", path, a.status)
+		}
+		if a := r.signedIn(adminKey).get(path); a.status != 405 && a.status != 404 {
+			t.Errorf("%s by GET: %d", path, a.status)
+		}
+	}
+	if _, err := r.store.Job(t.Context(), dts("ap-guangzhou", "dts-m3x9rt2b")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCrossSiteForms(t *testing.T) {
+	r := newDemo(t, setup{})
+	for _, header := range []map[string]string{
+		{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"},
+	} {
+		for _, path := range []string{runningJob + "/unwatch", "/session", "/session/end", "/preferences", "/jobs"} {
+			b := r.signedIn(adminKey)
+			for name, value := range header {
+				b.with(name, value)
+			}
+			if a := b.post(path, url.Values{"sure": {"yes"}, "key": {adminKey}}); a.status != 403 || len(a.header.Values("Set-Cookie")) > 0 {
+				t.Errorf("%s with %v: %d", path, header, a.status)
+			}
+		}
+	}
+	if a := r.signedIn(adminKey).with("Sec-Fetch-Site", "same-origin").post(runningJob+"/poll", nil); a.status != 303 {
+		t.Errorf("our own form: %d", a.status)
+	}
+	if a := r.signedIn(adminKey).post(runningJob+"/label", url.Values{"label": {strings.Repeat("x", 20<<10)}}); a.status != 400 {
+		t.Errorf("a large form: %d", a.status)
+	}
+}
+
+func TestBadge(t *testing.T) {
+	r := newDemo(t, setup{})
+	for _, test := range []struct {
+		name, path string
+		status     int
+		text       string
+	}{
+		{"running", "/badge/dts/ap-guangzhou/dts-m3x9rt2b.svg", 200, "clickstream, 2 TB: Running 70%"},
+		{"failed", "/badge/dts/ap-shanghai/dts-1kl0iy0v.svg", 200, "orders to TencentDB: Failed"},
+		{"no label", "/badge/wechat/shop-prod-8e1f2c/100072240.svg", 200, "100072240: Running"},
+		{"Chinese", "/badge/dts/ap-shanghai/dts-1kl0iy0v.svg?lang=zh", 200, "orders to TencentDB: 失败"},
+		{"not watched", "/badge/dts/ap-shanghai/dts-none.svg", 404, "migwatch: not watched"},
+		{"not a picture", "/badge/dts/ap-shanghai/dts-1kl0iy0v", 404, "migwatch: not watched"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a := r.browser().with("Authorization", "Bearer "+readKey).get(test.path)
+			if a.status != test.status || !strings.HasPrefix(a.header.Get("Content-Type"), "image/svg+xml") {
+				t.Error(a.status, a.header)
+			}
+			a.has(t, "<title>"+test.text+"</title>")
+		})
+	}
+	a := r.browser().get("/badge/dts/ap-shanghai/dts-1kl0iy0v.svg")
+	if a.status != 401 {
+		t.Error(a.status)
+	}
+	a.has(t, "key needed")
+	a.hasNot(t, "orders")
+	if a := newDemo(t, setup{public: true}).browser().get("/badge/dts/ap-shanghai/dts-1kl0iy0v.svg"); a.status != 200 {
+		t.Error("public", a.status)
+	}
+}
+
+func mustParse(t *testing.T, s string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
