@@ -135,7 +135,7 @@ func TestARefusingGateKeepsTheRequestFromTheWire(t *testing.T) {
 						}
 					}
 					_, err := tr.Send(post(cloudapi.WithGate(t.Context(), refuse), t, p.url))
-					if err != refusal { //nolint:errorlint // the very error is promised
+					if err != refusal { // the very error is promised
 						t.Fatalf("error is %v, want the gate's own", err)
 					}
 					if conn == nil {

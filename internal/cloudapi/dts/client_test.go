@@ -243,7 +243,7 @@ func TestTheGateIsAskedAndItsErrorComesBack(t *testing.T) {
 	refusal := errors.New("no slot")
 	a := newAPI(t, `{"Response":{"Status":"running"}}`)
 	c := newClient(t, a.URL, dts.Static(first))
-	if _, err := c.Look(t.Context(), aJob, func(context.Context) error { return refusal }); err != refusal { //nolint:errorlint // the very error is promised
+	if _, err := c.Look(t.Context(), aJob, func(context.Context) error { return refusal }); err != refusal { // the very error is promised
 		t.Errorf("error is %v, want the gate's", err)
 	}
 	if a.count() != 0 {

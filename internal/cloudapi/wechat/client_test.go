@@ -235,7 +235,7 @@ func TestTheGateIsAskedForEachCallAndItsErrorComesBack(t *testing.T) {
 	refusal := errors.New("no slot")
 	a := newAPI(t, `{"status":"waiting"}`)
 	c := newClient(t, a.base(), wechat.NewFixed(token))
-	if _, err := c.Look(t.Context(), aJob, func(context.Context) error { return refusal }); err != refusal { //nolint:errorlint // the very error is promised
+	if _, err := c.Look(t.Context(), aJob, func(context.Context) error { return refusal }); err != refusal { // the very error is promised
 		t.Errorf("error is %v, want the gate's", err)
 	}
 	if a.count() != 0 {

@@ -161,23 +161,23 @@ func (o *Own) keep(token secret.Text, reload, expires time.Time) {
 // Refused notes that bad is of no use, for every instance. Whether that is worth a purchase is
 // decided when a token is asked for: the vault may have another by then.
 func (o *Own) Refused(ctx context.Context, bad secret.Text, why *job.LookError) {
-	print := bad.Fingerprint()
+	mark := bad.Fingerprint()
 	o.mu.Lock()
 	if len(o.refused) >= fewRefused {
 		clear(o.refused)
 	}
-	o.refused[print] = true
-	if o.token.Fingerprint() == print {
+	o.refused[mark] = true
+	if o.token.Fingerprint() == mark {
 		o.token = secret.Text{}
 	}
 	o.mu.Unlock()
 	for range 3 {
 		v, version, _, err := o.view(ctx)
 		s := v.state
-		if err != nil || s.Token.Fingerprint() != print || s.Refused == print || v.now.Before(s.LeaseUntil) {
+		if err != nil || s.Token.Fingerprint() != mark || s.Refused == mark || v.now.Before(s.LeaseUntil) {
 			return // not the one in use, known already, or being replaced by who must not be disturbed
 		}
-		s.Refused, s.Refusal = print, note(why)
+		s.Refused, s.Refusal = mark, note(why)
 		document, err := s.seal()
 		if err != nil {
 			return

@@ -141,7 +141,7 @@ func (s *Service) pause(err error, now time.Time) (secret.Text, error) {
 	e := job.AsLookError(err)
 	s.pauses++
 	first := firstPause
-	if e.Err == errRefusedAgain {
+	if errors.Is(e, errRefusedAgain) {
 		first = refusedPause
 	}
 	pause := max(doubled(first, s.pauses), e.RetryAfter)
