@@ -1,0 +1,116 @@
+package chaos
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// harm is how much is done to a run.
+type harm struct {
+	processes, kills, freezes, serverKills int
+	looks                                  int64         // at least
+	pause                                  time.Duration // between two deeds, on average
+	most                                   time.Duration // the whole run may last
+}
+
+// Settings of these runs: leases are short, so that freezes outlast them.
+const (
+	lease      = 4 * time.Second
+	freezeMost = 6 * time.Second
+	invocation = 8 * time.Second
+)
+
+// restless is a story in which looks see something new, something old, and phases that come and go.
+const restless = `  0s starting
+  2s running 10%
+  5s running 60%
+  8s finished
+  11s finished check=0 code=-1 "not passed"
+  14s running 5%
+  repeat every 17s`
+
+// TestFrozenAndKilled freezes and kills functions and database servers at random while they work, and
+// then looks for anything that was refused, looked at twice, lost, or forgotten.
+func TestFrozenAndKilled(t *testing.T) {
+	few := harm{processes: 6, kills: 8, freezes: 8, serverKills: 1, looks: 150, pause: 250 * time.Millisecond, most: time.Minute}
+	many := harm{processes: 12, kills: 200, freezes: 200, serverKills: 6, looks: 10_000, pause: 500 * time.Millisecond, most: 9 * time.Minute}
+	p := choose(plan{regions: 2, each: 25, story: restless}, plan{regions: 5, each: 60, story: restless})
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) { chaos(t, e.open(t), p, choose(few, many)) })
+	}
+	if long() {
+		t.Run("galera", func(t *testing.T) { chaos(t, openGalera(t), p, many) })
+	}
+}
+
+// chaos is one run.
+func chaos(t *testing.T, db *database, p plan, h harm) {
+	seed := uint64(time.Now().UnixNano())
+	if given, err := strconv.ParseUint(os.Getenv("MIGWATCH_CHAOS_SEED"), 10, 64); err == nil {
+		seed = given
+	}
+	t.Logf("MIGWATCH_CHAOS_SEED=%d", seed)
+	r := newRig(t, db, p)
+	r.env["MIGWATCH_POLL_LEASE"] = lease.String()
+	r.env["MIGWATCH_POLL_TIMEOUT"] = "1s"
+	r.env["MIGWATCH_POLL_RESERVE"] = "500ms"
+	c := newCrowd(r, h.processes)
+	m := &monkey{crowd: c, dice: rand.New(rand.NewPCG(seed, 1))}
+	began := time.Now()
+	m.harm(h)
+	for r.looks() < h.looks && time.Since(began) < h.most && !t.Failed() {
+		time.Sleep(100 * time.Millisecond)
+	}
+	took := time.Since(began)
+	c.rest()
+	looked := r.looks()
+	t.Logf("%d looks, %d kills, %d freezes (%d of them longer than a lease), %d server kills in %v", looked, m.kills, m.freezes, m.lasting, m.serverKills, took.Round(time.Second))
+	if looked < h.looks {
+		t.Errorf("%d looks in %v, want %d", looked, took, h.looks)
+	}
+	healed := r.heal(c)
+	c.end()
+	history := r.history()
+	history.healed, history.followed, history.left = healed, c.follower.ids, c.left()
+	r.judge(history)
+	for budget, f := range measured(history) {
+		t.Logf("%-15s %v", budget, f)
+	}
+	t.Logf("%d invocations answered, %d could not work, %+v, %d events, %d snapshots", r.answers, r.refused, r.totals, len(history.events), len(history.snapshots))
+}
+
+// heal makes every job due with nothing broken any more, and says by when each must have been looked at:
+// within two of the timer's intervals, a lease, and the time the budget needs for all.
+func (r *rig) heal(c *crowd) healing {
+	r.t.Helper()
+	const interval = 2 * time.Second
+	perBudget := map[string]int{}
+	most := 0
+	for _, k := range r.keys {
+		perBudget[k.Budget()]++
+		most = max(most, perBudget[k.Budget()])
+	}
+	h := healing{at: time.Now(), limit: 2*interval + lease + time.Duration(float64(most)/18*float64(time.Second))}
+	if err := r.db.try("UPDATE jobs SET next_at = {now}"); err != nil {
+		r.t.Errorf("make all due: %v", err)
+	}
+	for end := h.at.Add(h.limit); time.Now().Before(end); time.Sleep(interval / 4) {
+		c.tickOnce(interval)
+		if due, err := c.follower.store.Due(r.t.Context()); err == nil && due == 0 && r.rested() {
+			break
+		}
+	}
+	return h
+}
+
+// rested reports whether no job is claimed.
+func (r *rig) rested() bool {
+	var n int
+	now := time.Now().UnixMilli()
+	err := r.db.raw[0].QueryRowContext(r.t.Context(), fmt.Sprintf("SELECT COUNT(*) FROM jobs WHERE lease_until > %d", now)).Scan(&n)
+	return err == nil && n == 0
+}
