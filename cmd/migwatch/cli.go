@@ -83,14 +83,18 @@ func run(ctx context.Context, args []string, c *console) (code int) {
 		fmt.Fprintln(c.out, "migwatch", app.Version())
 		return exitOK
 	}
-	err := sh.command(ctx, args)
-	for _, closer := range slices.Backward(sh.closers) {
-		err = errors.Join(err, closer())
-	}
+	err := errors.Join(sh.command(ctx, args), sh.close())
 	if code = exitCode(ctx, err); code != exitOK && code != exitInterrupted {
 		fmt.Fprint(sh.log, explain(err))
 	}
 	return code
+}
+
+func (sh *shell) close() (err error) {
+	for _, closer := range slices.Backward(sh.closers) {
+		err = errors.Join(err, closer())
+	}
+	return err
 }
 
 func (sh *shell) command(ctx context.Context, args []string) error {

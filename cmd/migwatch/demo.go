@@ -43,6 +43,8 @@ type demo struct {
 	labels map[client.Key]string
 	ticker *tick.Ticker
 	told   story
+
+	emulator *emulator.Emulator
 }
 
 // Run plays the demo until Ctrl-C.
@@ -57,23 +59,9 @@ func (cmd *demoCmd) Run(ctx context.Context, sh *shell) (err error) {
 	if err != nil {
 		return err
 	}
-	d := &demo{shell: sh, demoCmd: *cmd, labels: map[client.Key]string{}, log: app.NewLog(io.Discard)}
-	if cmd.Verbose {
-		d.log = app.NewLog(sh.err)
-	}
-	if d.dir, err = os.MkdirTemp("", "migwatch-demo-"); err != nil {
-		return err
-	}
-	sh.closers = append(sh.closers, func() error { return os.RemoveAll(d.dir) })
-	// What serves outlives ctx a little, and ends before anything is closed.
-	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var servers sync.WaitGroup
-	defer servers.Wait()
+	d, stop, err := cmd.start(ctx, sh, script)
 	defer stop()
-	if err := d.prepare(ctx, serving, &servers, script); err != nil {
-		return err
-	}
-	if err := d.watch(ctx, script); err != nil {
+	if err != nil {
 		return ended(ctx, err)
 	}
 	d.intro(len(script.Jobs()))
@@ -82,6 +70,29 @@ func (cmd *demoCmd) Run(ctx context.Context, sh *shell) (err error) {
 		fmt.Fprintln(d.out)
 	}
 	return nil
+}
+
+// start makes everything ready. stop ends what serves; the shell's closers do the rest.
+func (cmd *demoCmd) start(ctx context.Context, sh *shell, script emulator.Script) (d *demo, stop func(), err error) {
+	d = &demo{shell: sh, demoCmd: *cmd, labels: map[client.Key]string{}, log: app.NewLog(io.Discard)}
+	if cmd.Verbose {
+		d.log = app.NewLog(sh.err)
+	}
+	// What serves outlives ctx a little, and ends before anything is closed.
+	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var servers sync.WaitGroup
+	stop = func() {
+		cancel()
+		servers.Wait()
+	}
+	if d.dir, err = os.MkdirTemp("", "migwatch-demo-"); err != nil {
+		return d, stop, err
+	}
+	sh.closers = append(sh.closers, func() error { return os.RemoveAll(d.dir) })
+	if err := d.prepare(ctx, serving, &servers, script); err != nil {
+		return d, stop, err
+	}
+	return d, stop, d.watch(ctx, script)
 }
 
 // ended makes an error that only says that ctx is over a clean end.
@@ -151,7 +162,7 @@ type upstream struct {
 func (d *demo) emulate(ctx, serving context.Context, servers *sync.WaitGroup, script emulator.Script) (upstream, error) {
 	made := func() string { return secret.GenerateAPIKey().Reveal() }
 	u := upstream{token: made(), cloud: emulator.Credential{ID: "AKID" + made(), Key: made()}}
-	e := emulator.New(emulator.Options{
+	d.emulator = emulator.New(emulator.Options{
 		Now: d.now, Script: script, Seed: made(), Closed: true, Arrivals: 1000,
 		WeChat: emulator.WeChatOptions{Tokens: []string{u.token}},
 		DTS:    emulator.DTSOptions{Credentials: []emulator.Credential{u.cloud}},
@@ -161,11 +172,11 @@ func (d *demo) emulate(ctx, serving context.Context, servers *sync.WaitGroup, sc
 		return u, err
 	}
 	u.url = local.URL(l)
-	server := &http.Server{Handler: e, ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: d.emulator, ReadHeaderTimeout: 5 * time.Second}
 	servers.Go(func() { _ = server.Serve(l) })
 	servers.Go(func() {
 		<-serving.Done()
-		e.Close() // first: what hangs would keep the server
+		d.emulator.Close() // first: what hangs would keep the server
 		_ = server.Close()
 	})
 	return u, nil
