@@ -19,7 +19,7 @@ func main() {
 	scf.StartTimer(scf.Environ(os.Environ()), func(ctx context.Context, inv scf.Invocation, _ scf.TimerEvent) (any, error) {
 		report, err := ticker.Tick(ctx, inv.Env)
 		if err != nil {
-			log.Error("the tick could not work", "request_id", inv.RequestID, "error", err.Error())
+			log.Error("the tick could not work", "request_id", inv.RequestID, "error", err.Error(), "cause", app.Cause(err))
 			return nil, err
 		}
 		return report, nil

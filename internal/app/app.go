@@ -113,6 +113,15 @@ func (d *Database) close() error {
 	return err
 }
 
+// Cause is what lies behind a *job.NotReadyError in err: for the log alone, which blots secrets out.
+func Cause(err error) string {
+	var not *job.NotReadyError
+	if errors.As(err, &not) && not.Err != nil {
+		return not.Err.Error()
+	}
+	return ""
+}
+
 // NotReady finds the sentence that may be shown to anybody in err: what is missing and what mends it.
 func NotReady(err error) *job.NotReadyError {
 	var not *job.NotReadyError

@@ -72,7 +72,11 @@ func (s *Server) build(settings config.Settings, wrong error) http.Handler {
 		if wrong != nil {
 			return nil, app.NotReady(wrong)
 		}
-		return s.database.Open(ctx, settings)
+		db, err := s.database.Open(ctx, settings)
+		if err != nil {
+			s.Log.Warn("the store cannot be used", "error", err.Error(), "cause", app.Cause(err))
+		}
+		return db, err
 	}
 	o := httpapi.Options{
 		Open:       func(ctx context.Context) (httpapi.Store, error) { return open(ctx) },

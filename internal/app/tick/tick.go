@@ -58,7 +58,33 @@ func (t *Ticker) Tick(ctx context.Context, env map[string]string) (poller.Report
 		Timeout: settings.PollTimeout, Lease: settings.PollLease, Reserve: settings.PollReserve,
 		Log: t.Log.Logger,
 	})
+	if err == nil {
+		t.prune(ctx, db, settings)
+	}
 	return report, err
+}
+
+const (
+	pruneTime = 2 * time.Second // of the tick's rest
+	pruneRows = 1000            // a tick
+)
+
+// prune forgets a little of what is too old, where the tick has time left for it. That it could not is
+// no reason to call the tick failed: the next one goes on.
+func (t *Ticker) prune(ctx context.Context, db *store.Store, s config.Settings) {
+	deadline, ok := ctx.Deadline()
+	if s.RetainSnapshots <= 0 && s.RetainEvents <= 0 || ok && time.Until(deadline) < 2*pruneTime {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, pruneTime)
+	defer cancel()
+	n, err := db.Prune(ctx, job.Retention{Snapshots: s.RetainSnapshots, Events: s.RetainEvents}, pruneRows)
+	if err != nil {
+		t.Log.Warn("cannot prune", "error", err.Error(), "cause", app.Cause(err))
+	}
+	if n > 0 {
+		t.Log.Info("pruned", "rows", n)
+	}
 }
 
 // Close ends connections.
