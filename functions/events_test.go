@@ -3,11 +3,15 @@ package functions_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"migwatch/internal/emulator"
+	"migwatch/internal/poller"
 	"migwatch/internal/scf/scftest"
 )
 
@@ -165,6 +169,52 @@ func TestPingBeforeAnything(t *testing.T) {
 		}
 		if err := f.Ping(); err != nil {
 			t.Errorf("%s is gone after an invocation without settings: %v", name, err)
+		}
+	}
+}
+
+// TestOverlappingInvocations: the platform repeats a timer's event beside the next one. One process or
+// several, together they look at each job once, and each ends before its own deadline.
+func TestOverlappingInvocations(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "dts ap-beijing dts-%d x 40\n  0s running 10%\n")
+	for n := range 40 {
+		r.watch("dts/ap-beijing/dts-" + strconv.Itoa(n+1))
+	}
+	type answer struct {
+		report poller.Report
+		took   time.Duration
+		err    error
+	}
+	answers := make(chan answer)
+	for _, limit := range []time.Duration{5 * time.Second, 20 * time.Second, 20 * time.Second} {
+		go func() {
+			var a answer
+			began := time.Now()
+			out, err := r.poll.Invoke([]byte(timerEvent), r.env, began.Add(limit), "req")
+			if a.took, a.err = time.Since(began), err; err == nil {
+				a.err = json.Unmarshal(out, &a.report)
+			}
+			if a.took > limit {
+				a.err = errors.Join(a.err, errors.New("it outlived its deadline"))
+			}
+			answers <- a
+		}()
+	}
+	var recorded int64
+	for range 3 {
+		a := <-answers
+		if a.err != nil {
+			t.Error(a.err)
+		}
+		recorded += a.report.Recorded
+	}
+	if recorded != 40 || r.up.Refused(emulator.DTS) != 0 {
+		t.Errorf("%d recorded, %d refused", recorded, r.up.Refused(emulator.DTS))
+	}
+	for n := range 40 {
+		if looks := r.up.Looks(emulator.DTS, "ap-beijing", "dts-"+strconv.Itoa(n+1)); looks != 1 {
+			t.Errorf("dts-%d was looked at %d times", n+1, looks)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"net/url"
@@ -35,7 +36,7 @@ func postgresDialect(u *url.URL) (dialect, error) {
 		text:      `CAST(? AS TEXT)`,
 		txOptions: &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		open: func(maxConns int) (*sql.DB, *sql.DB, error) {
-			pool := bounded(stdlib.OpenDB(*config), maxConns)
+			pool := bounded(stdlib.OpenDB(*config, stdlib.OptionAfterConnect(noIdleTransactions)), maxConns)
 			return pool, pool, nil
 		},
 		dialector:   func(pool *sql.DB) gorm.Dialector { return postgres.New(postgres.Config{Conn: pool}) },
@@ -79,6 +80,13 @@ func postgresFault(err error) fault {
 		}
 	}
 	return nothing
+}
+
+// noIdleTransactions has the server end a transaction whose process was frozen in the middle: it holds
+// rows that others wait for. It is a statement, as poolers refuse what they do not know at the start.
+func noIdleTransactions(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `SET idle_in_transaction_session_timeout = 15000`)
+	return err
 }
 
 func postgresCode(err error) string {

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,41 +24,60 @@ func maxLate(shared bool) time.Duration {
 	return job.LateAlone / 2
 }
 
-// Reserve takes up to n slots on a budget, if one is free within horizon; it returns no slots otherwise.
+// Reserve takes up to n slots on a budget, if one is free within horizon; it returns none, and no First,
+// otherwise. Slots that are void have a First and an N of 0: ask again.
 //
 // One statement moves the row, by the database's clock at that very moment: the transaction's start
 // would, after a wait for the row, hand out slots in the past. A second reads where the row stands
 // together with the clock, so that slots become local instants without trusting this process's clock.
+// They are no transaction: a process frozen between the two would hold everybody's row. Instead each
+// reservation leaves a token, and where another's has replaced it the slots are void.
 func (s *Store) Reserve(ctx context.Context, budget string, n int, pace job.Pace, horizon time.Duration) (job.Slots, error) {
 	wanted := n
 	n += int(s.spare.Load())
 	alone, shared := total(pace.Alone, n), total(pace.Shared, n)
-	var slots job.Slots
-	err := s.inTx(ctx, func(tx *gorm.DB) error {
-		slots = job.Slots{}
-		moved := tx.Exec(s.d.sql(reserveUpdate), s.holder, lonely.Milliseconds(), lonely.Milliseconds(),
-			s.holder, lonely.Milliseconds(), alone, shared, s.holder, lonely.Milliseconds(), alone, shared, s.holder, budget, horizon.Milliseconds())
-		if moved.Error != nil || moved.RowsAffected == 0 {
-			return moved.Error
+	token := randomHex(8)
+	var moved int64
+	err := s.exec(ctx, func(db *gorm.DB) error {
+		done := db.Exec(s.d.sql(reserveUpdate), s.holder, lonely.Milliseconds(), lonely.Milliseconds(),
+			s.holder, lonely.Milliseconds(), alone, shared, s.holder, lonely.Milliseconds(), alone, shared, s.holder, token, budget, horizon.Milliseconds())
+		moved = done.RowsAffected
+		return done.Error
+	})
+	if err != nil || moved == 0 {
+		return job.Slots{}, reserveError(budget, err)
+	}
+	var next, step, now int64
+	asked := time.Now()
+	err = s.exec(ctx, func(db *gorm.DB) error {
+		asked, step = time.Now(), 0
+		err := db.Raw(s.d.sql(reservedSelect), budget, token).Row().Scan(&next, &step, &now)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
 		}
-		var next, step, now int64
-		asked := time.Now()
-		if err := tx.Raw(s.d.sql(reservedSelect), budget).Row().Scan(&next, &step, &now); err != nil {
-			return err
-		}
-		answered := time.Now()
-		slots = job.Slots{First: answered.Add(time.Duration(next-step-now) * time.Millisecond), Step: pace.Alone, N: n, Late: maxLate(step != alone)}
-		if step != alone {
-			slots.Step = pace.Shared
-		}
-		s.trim(&slots, answered.Sub(asked))
-		slots.N = min(slots.N, wanted)
-		return nil
+		return err
 	})
 	if err != nil {
-		return job.Slots{}, fmt.Errorf("reserve %s: %w", budget, err)
+		return job.Slots{}, reserveError(budget, err)
 	}
+	answered := time.Now()
+	if step == 0 {
+		return job.Slots{First: answered}, nil
+	}
+	slots := job.Slots{First: answered.Add(time.Duration(next-step-now) * time.Millisecond), Step: pace.Alone, N: n, Late: maxLate(step != alone)}
+	if step != alone {
+		slots.Step = pace.Shared
+	}
+	s.trim(&slots, answered.Sub(asked))
+	slots.N = min(slots.N, wanted)
 	return slots, nil
+}
+
+func reserveError(budget string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("reserve %s: %w", budget, err)
 }
 
 // trim gives up slots when the clock's reading took longer than half of how late a send may be. The
@@ -90,10 +111,10 @@ const reserveUpdate = `UPDATE budgets SET
 	seen_at = {clock},
 	step = CASE WHEN ` + reserveMine + ` THEN {integer} ELSE {integer} END,
 	next_at = CASE WHEN next_at > {clock} THEN next_at ELSE {clock} END + CASE WHEN ` + reserveMine + ` THEN {integer} ELSE {integer} END,
-	holder = ?
+	holder = ?, token = ?
 	WHERE name = ? AND next_at <= {clock} + ?`
 
-const reservedSelect = `SELECT next_at, step, {clock} FROM budgets WHERE name = ?`
+const reservedSelect = `SELECT next_at, step, {clock} FROM budgets WHERE name = ? AND token = ?`
 
 // total is how far n slots move the row, in whole milliseconds and never less than they need.
 func total(step time.Duration, n int) int64 {

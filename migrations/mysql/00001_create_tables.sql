@@ -86,6 +86,7 @@ CREATE TABLE IF NOT EXISTS budgets (
     step         BIGINT NOT NULL DEFAULT 0, -- how far that moved next_at
     next_at      BIGINT NOT NULL DEFAULT 0, -- the next free slot
     holder       VARCHAR(64) NOT NULL DEFAULT '', -- the process that reserved last
+    token        VARCHAR(64) NOT NULL DEFAULT '', -- which reservation that was
     shared_until BIGINT NOT NULL DEFAULT 0, -- slots before this may have neighbours of another process
     pushes       BIGINT NOT NULL DEFAULT 0, -- how often an upstream's refusal moved next_at
     pushed_until BIGINT NOT NULL DEFAULT 0,

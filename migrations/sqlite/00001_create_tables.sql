@@ -84,6 +84,7 @@ CREATE TABLE budgets (
     step         INTEGER NOT NULL DEFAULT 0, -- how far that moved next_at
     next_at      INTEGER NOT NULL DEFAULT 0, -- the next free slot
     holder       TEXT    NOT NULL DEFAULT '', -- the process that reserved last
+    token        TEXT    NOT NULL DEFAULT '', -- which reservation that was
     shared_until INTEGER NOT NULL DEFAULT 0, -- slots before this may have neighbours of another process
     pushes       INTEGER NOT NULL DEFAULT 0, -- how often an upstream's refusal moved next_at
     pushed_until INTEGER NOT NULL DEFAULT 0,

@@ -17,8 +17,6 @@ const patience = 10 * time.Second
 // permissions work. It is paid for from the budget like every look; where nothing is left of it for a
 // while, or nobody watches a job on it, it goes at once.
 func (t *Ticker) Look(ctx context.Context, env map[string]string, k job.Key) (job.Seen, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	settings, err := config.Load(env, t.Place, os.ReadFile)
 	if err != nil {
 		return job.Seen{}, err

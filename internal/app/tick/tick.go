@@ -27,7 +27,7 @@ type Ticker struct {
 	Log   *app.Log
 	Place config.Place
 
-	mu        sync.Mutex // one tick at a time: an instance serves one event at a time
+	mu        sync.Mutex // for what follows; ticks may overlap, and are harmless to each other
 	database  app.Database
 	transport *cloudapi.Transport
 	used      config.Settings // what wechat was made of
@@ -36,8 +36,6 @@ type Ticker struct {
 
 // Tick does what one invocation with this environment is to do.
 func (t *Ticker) Tick(ctx context.Context, env map[string]string) (poller.Report, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	settings, err := config.Load(env, t.Place, os.ReadFile)
 	if err != nil {
 		return poller.Report{}, err
@@ -99,6 +97,8 @@ func (t *Ticker) Close() error {
 
 // lookers are the clients of both upstreams, with this invocation's credentials.
 func (t *Ticker) lookers(s config.Settings, db *store.Store) (map[job.Provider]poller.Looker, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.transport == nil {
 		t.transport = cloudapi.NewTransport(cloudapi.Options{})
 	}
