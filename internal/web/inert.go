@@ -7,15 +7,23 @@ import (
 	"unicode/utf8"
 )
 
-// maxSaid is how many bytes of a text from outside a page shows.
-const maxSaid = 2 << 10
+// How many bytes of a text from outside a page shows, and how many a list does.
+const (
+	maxSaid  = 2 << 10
+	maxBrief = 400
+)
 
 // inert makes a text from outside safe to stand beside ours: html/template escapes it, and here the
 // characters that show as nothing but change how the rest is read (bidirectional controls, zero
 // widths, terminal controls) become their code points in brackets.
-func inert(s string) string {
-	if len(s) > maxSaid {
-		cut := maxSaid
+func inert(s string) string { return inertTo(s, maxSaid) }
+
+// brief is inert for lists.
+func brief(s string) string { return inertTo(s, maxBrief) }
+
+func inertTo(s string, most int) string {
+	if len(s) > most {
+		cut := most
 		for cut > 0 && !utf8.RuneStart(s[cut]) {
 			cut--
 		}

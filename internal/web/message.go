@@ -34,7 +34,7 @@ func (v *visit) tell(m message) {
 	if m.Next == "" {
 		m.Next = "/"
 		if v.r.Method == http.MethodGet {
-			m.Next = v.r.URL.RequestURI()
+			m.Next = here(v.r.URL)
 		}
 	}
 	switch m.Status {

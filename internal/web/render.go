@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
@@ -32,6 +33,7 @@ func funcs(c *catalog) template.FuncMap {
 		"word":  c.word,
 		"num":   grouped,
 		"inert": inert,
+		"brief": brief,
 		"asset": assetHref,
 	}
 }
@@ -59,12 +61,26 @@ func (v *visit) frame(title string) frame {
 		f.Refresh = 30
 	}
 	if v.r.Method == http.MethodGet && v.r.URL.Path != "/session" {
-		f.Here = v.r.URL.RequestURI()
+		f.Here = here(v.r.URL)
 	}
 	if done := v.r.URL.Query().Get("done"); v.text.texts["done."+done] != "" {
 		f.Done = "done." + done
 	}
 	return f
+}
+
+// here is the page at u with the parameters that pages know: nobody else's is carried on.
+func here(u *url.URL) string {
+	given, kept := u.Query(), url.Values{}
+	for _, name := range []string{"provider", "phase", "q", "cursor", "before"} {
+		if given.Has(name) {
+			kept[name] = given[name]
+		}
+	}
+	if len(kept) == 0 {
+		return u.EscapedPath()
+	}
+	return u.EscapedPath() + "?" + kept.Encode()
 }
 
 // render answers with a page as a whole or not at all.
