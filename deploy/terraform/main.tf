@@ -3,6 +3,7 @@
 #   terraform init
 #   terraform apply -var-file=prod.tfvars
 #
+# The package goes through a bucket: it is larger than the function API takes in one call.
 # Values of sensitive variables end up in Terraform's state: keep it encrypted and private.
 
 terraform {
@@ -24,6 +25,13 @@ locals {
   sealed   = { MIGWATCH_ENCRYPTION_KEYS = var.encryption_keys }
   poll     = merge(local.database, local.sealed, var.poll_settings)
   query    = merge(local.database, local.sealed, var.query_settings)
+}
+
+# Its name has the content's hash, so that a new package is a new object and both functions take it.
+resource "tencentcloud_cos_bucket_object" "package" {
+  bucket = var.bucket
+  key    = "migwatch/${filemd5(var.package)}.zip"
+  source = var.package
 }
 
 # The only thing the poller may do in the account.
@@ -50,7 +58,9 @@ resource "tencentcloud_scf_function" "poll" {
   namespace         = var.namespace
   runtime           = "Go1"
   handler           = "poll"
-  zip_file          = var.package
+  cos_bucket_name   = tencentcloud_cos_bucket_object.package.bucket
+  cos_object_name   = tencentcloud_cos_bucket_object.package.key
+  cos_bucket_region = var.region
   mem_size          = 128
   timeout           = 55
   role              = tencentcloud_cam_role.poll.name
@@ -72,7 +82,9 @@ resource "tencentcloud_scf_function" "query" {
   namespace         = var.namespace
   runtime           = "Go1"
   handler           = "query"
-  zip_file          = var.package
+  cos_bucket_name   = tencentcloud_cos_bucket_object.package.bucket
+  cos_object_name   = tencentcloud_cos_bucket_object.package.key
+  cos_bucket_region = var.region
   mem_size          = 128
   timeout           = 10
   enable_public_net = true

@@ -16,6 +16,11 @@ variable "package" {
   default     = "../../build/migwatch.zip"
 }
 
+variable "bucket" {
+  description = "A private COS bucket in the same region, with the account's number: name-1250000000."
+  type        = string
+}
+
 variable "database_url" {
   description = "mysql://user:pass@host:3306/db or postgres://user:pass@host:5432/db"
   type        = string

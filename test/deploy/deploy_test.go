@@ -38,12 +38,7 @@ func TestWithTheTool(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	out := t.TempDir()
-	build := exec.CommandContext(ctx, "go", "run", "./scripts/package", "-stamp=false", "-o", out)
-	build.Dir = root
-	if b, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("package: %v\n%s", err, b)
-	}
+	out := packaged(t)
 	node := exec.CommandContext(ctx, "node", "--test")
 	node.Env = append(os.Environ(), "MIGWATCH_PACKAGE="+filepath.Join(out, "migwatch.zip"))
 	b, err := node.CombinedOutput()
@@ -171,7 +166,7 @@ func TestBootstrap(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(cmd.Dir, "query"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	cmd.Env = append(os.Environ(), "_LAMBDA_SERVER_PORT=28902")
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "PORT=") }), "_LAMBDA_SERVER_PORT=28902")
 	if b, err := cmd.CombinedOutput(); err != nil || string(b) != "9000,unset" {
 		t.Errorf("%v: %s", err, b)
 	}

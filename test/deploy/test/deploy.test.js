@@ -16,6 +16,7 @@ const arguments_ = {
   tencentcloud_cam_role: 'name document description console_login session_duration tags',
   tencentcloud_cam_policy: 'name document description',
   tencentcloud_cam_role_policy_attachment: 'role_id policy_id',
+  tencentcloud_cos_bucket_object: 'bucket key acl cache_control content_disposition content_encoding content_type content etag source storage_class tags',
   tencentcloud_scf_function:
     'name async_run_enable cfs_config cls_logset_id cls_topic_id cos_bucket_name cos_bucket_region cos_object_name description dns_cache enable_eip_config enable_public_net environment func_type handler image_config intranet_config l5_enable layers mem_size namespace role runtime subnet_id tags timeout triggers vpc_id zip_file',
   tencentcloud_scf_trigger: 'function_name trigger_name type custom_argument description enable namespace qualifier trigger_desc',
