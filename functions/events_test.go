@@ -177,7 +177,7 @@ func TestPingBeforeAnything(t *testing.T) {
 // several, together they look at each job once, and each ends before its own deadline.
 func TestOverlappingInvocations(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, "dts ap-beijing dts-%d x 40\n  0s running 10%\n")
+	r := newRigWith(t, "dts ap-beijing dts-%d x 40\n  0s running 10%\n", func(o *emulator.Options) { o.Now = time.Now })
 	for n := range 40 {
 		r.watch("dts/ap-beijing/dts-" + strconv.Itoa(n+1))
 	}
