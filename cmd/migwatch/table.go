@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// table lines up cells. With a width it fits into it: the last column gives way first.
+// table lines up cells. With a width it fits into it: the last column gives way first, then the first.
 type table struct {
 	width  int // 0: as wide as it gets
+	firm   int // how many columns stay whole, the first among them as long as it can
 	colour bool
 	rows   [][]cell
 }
@@ -68,7 +69,11 @@ func (t *table) lines() []string {
 			b.WriteString(c.style.of(text, t.colour))
 			b.WriteString(strings.Repeat(" ", max(0, widths[i]-columns(text))))
 		}
-		lines = append(lines, strings.TrimRight(b.String(), " "))
+		line := strings.TrimRight(b.String(), " ")
+		if t.width > 0 {
+			line = clipStyled(line, t.width)
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }
@@ -90,12 +95,15 @@ func (t *table) widths() []int {
 	for _, w := range widths {
 		total += w
 	}
-	for i := len(widths) - 1; i > 0 && total > t.width; i-- {
-		least := min(widths[i], 8)
-		less := min(total-t.width, widths[i]-least)
+	give := func(i, least int) {
+		less := max(0, min(total-t.width, widths[i]-least))
 		widths[i] -= less
 		total -= less
 	}
+	for i := len(widths) - 1; i >= t.firm; i-- {
+		give(i, 4)
+	}
+	give(0, 16)
 	return widths
 }
 
