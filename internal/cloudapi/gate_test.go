@@ -122,7 +122,7 @@ func TestARefusingGateKeepsTheRequestFromTheWire(t *testing.T) {
 			t.Run(name+" "+kind, func(t *testing.T) {
 				p := newPeer(t, secure)
 				tr := newTransport(t, cloudapi.Options{RootCAs: p.roots})
-				for range 25 { // net/http decides by chance whom it listens to first
+				for range 100 { // net/http decides by chance whom it listens to first
 					var conn net.Conn
 					if reused {
 						ctx := cloudapi.WithGate(t.Context(), func(context.Context) error {

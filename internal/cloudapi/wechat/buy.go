@@ -15,6 +15,7 @@ import (
 const (
 	answerTime = 5 * time.Second // for the purchase itself, within its lease
 	saveTime   = 2 * time.Second // of the lease, to save what was bought
+	leastLife  = time.Minute     // a token for less would have to be bought anew for every look
 
 	soonAgain   = 30 * time.Second // after a purchase that failed in passing, doubling
 	laterAgain  = 15 * time.Minute
@@ -23,7 +24,10 @@ const (
 	unclearMost = time.Hour
 )
 
-var errLeaseOver = errors.New("wechat: the right to buy ended before the purchase began")
+var (
+	errLeaseOver = errors.New("wechat: the right to buy ended before the purchase began")
+	errShortLife = errors.New("an expires_in of less than a minute")
+)
 
 // buy claims the right to buy, buys, and saves what came of it. It returns nil where the vault is to
 // be read again: it has a token, or a reason, or another buyer.
@@ -118,6 +122,9 @@ func (o *Own) purchase(ctx context.Context, ticket secret.Text, gate cloudapi.Ga
 		return secret.Text{}, 0, answer.Garbage("", "no error in the answer, but in its status")
 	}
 	token, life, err := readToken(answer)
+	if err == nil && life < leastLife {
+		err = errShortLife
+	}
 	if err != nil {
 		return secret.Text{}, 0, answer.Garbage("bad_field", err.Error())
 	}

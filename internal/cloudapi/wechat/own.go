@@ -19,6 +19,10 @@ const (
 	believed   = 15 * time.Second       // how long what the vault said is taken for true; an old token outlives its successor by far more
 	pollEvery  = 200 * time.Millisecond // while another instance buys
 	fewRefused = 16                     // refused tokens remembered here
+
+	// A look that set out to buy so often, and finds neither token nor reason in the vault, gives up:
+	// whatever is wrong with the vault then, it must not buy on and on.
+	buyTries = 4
 )
 
 // OwnOptions are the parts of an Own source.
@@ -94,12 +98,19 @@ func (o *Own) Token(ctx context.Context) (secret.Text, error) {
 	if held, fresh = o.held(); fresh {
 		return held, nil
 	}
-	for {
-		token, done, err := o.step(ctx)
-		if done || err != nil {
+	for tries := buyTries; tries > 0; {
+		token, did, err := o.step(ctx)
+		if did == use || err != nil {
 			return token, err
 		}
+		if err := ctx.Err(); err != nil {
+			return secret.Text{}, err
+		}
+		if did == buy {
+			tries--
+		}
 	}
+	return secret.Text{}, &job.LookError{Kind: job.Transient, Code: "token_store", Message: "the WeChat token was bought and cannot be found"}
 }
 
 // held gives the token at hand; fresh says that the vault need not be asked.
@@ -114,21 +125,21 @@ func (o *Own) held() (held secret.Text, fresh bool) {
 }
 
 // step reads the vault and does one thing about it.
-func (o *Own) step(ctx context.Context) (token secret.Text, done bool, err error) {
+func (o *Own) step(ctx context.Context) (token secret.Text, did action, err error) {
 	v, version, read, err := o.view(ctx)
 	if err != nil {
-		return secret.Text{}, false, err
+		return secret.Text{}, fail, err
 	}
 	switch d := decide(v); d.do {
 	case use:
 		o.keep(d.token, read.Add(min(d.renew.Sub(v.now), believed)), read.Add(d.until.Sub(v.now)))
-		return d.token, true, nil
+		return d.token, use, nil
 	case wait:
-		return secret.Text{}, false, pause(ctx, min(pollEvery, d.until.Sub(v.now)))
+		return secret.Text{}, wait, pause(ctx, min(pollEvery, d.until.Sub(v.now)))
 	case buy:
-		return secret.Text{}, false, o.buy(ctx, v, version, read)
+		return secret.Text{}, buy, o.buy(ctx, v, version, read)
 	default:
-		return secret.Text{}, false, d.err
+		return secret.Text{}, fail, d.err
 	}
 }
 

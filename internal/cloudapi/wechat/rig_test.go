@@ -32,6 +32,7 @@ type vault struct {
 	version  int64
 	skew     time.Duration // of its clock against the sources'
 	broken   error
+	lag      time.Duration // of its answers: whoever asks together sees the same
 }
 
 func (v *vault) Ticket(context.Context) (secret.Text, time.Time, error) {
@@ -41,6 +42,7 @@ func (v *vault) Ticket(context.Context) (secret.Text, time.Time, error) {
 }
 
 func (v *vault) Tokens(context.Context) (secret.Text, int64, time.Time, error) {
+	defer time.Sleep(v.lag)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.document, v.version, time.Now().Add(v.skew), v.broken
