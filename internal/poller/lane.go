@@ -23,6 +23,7 @@ type lane struct {
 	looker Looker
 	pace   job.Pace
 	batch  int
+	window *window
 	pushed atomic.Int64   // how often this lane met a refusal: slots from before are void
 	looks  chan struct{}  // a place for each look under way
 	open   sync.WaitGroup // looks under way
@@ -30,7 +31,7 @@ type lane struct {
 
 func newLane(t *tick, budget string, looker Looker, rate float64) *lane {
 	batch := min(max(int(rate*ahead.Seconds()), 1), mostBatch)
-	return &lane{tick: t, budget: budget, looker: looker, pace: job.PaceOf(rate), batch: batch, looks: make(chan struct{}, atOnce)}
+	return &lane{tick: t, budget: budget, looker: looker, pace: job.PaceOf(rate), batch: batch, window: newWindow(rate), looks: make(chan struct{}, atOnce)}
 }
 
 // run works until nothing is due, no slot is near, or the time is over.

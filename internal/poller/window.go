@@ -1,0 +1,86 @@
+package poller
+
+import (
+	"sync"
+	"time"
+
+	"migwatch/internal/job"
+)
+
+// window keeps this process's own sends on one budget within the limit by what really happened to them.
+// Slots do so as long as nobody is late; a process that was late knows it, and need not throw its slot
+// away for that. A send waits until a second has passed since the one that many sends before it arrived.
+type window struct {
+	mu      sync.Mutex
+	recent  []*sent // a ring of as many as a second may hold
+	next    int
+	fastest time.Duration // of all answers so far; 0: none
+}
+
+// sent is one call on the wire.
+type sent struct {
+	at    time.Time
+	extra time.Duration // how much longer than the fastest its answer took: it may have arrived that late
+	known bool
+}
+
+// newWindow is for a rate of looks per second. Below one in a second the slots do all there is to do.
+func newWindow(rate float64) *window { return &window{recent: make([]*sent, int(rate))} }
+
+// free is when the next send may go.
+func (w *window) free(now time.Time) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.freeAt(now)
+}
+
+func (w *window) freeAt(now time.Time) time.Time {
+	if len(w.recent) == 0 || w.recent[w.next] == nil {
+		return now
+	}
+	s := w.recent[w.next]
+	extra := s.extra
+	if !s.known {
+		extra = w.late(now.Sub(s.at))
+	}
+	return s.at.Add(time.Second + extra)
+}
+
+// take notes a send at now, unless another came before it and it has to wait after all.
+func (w *window) take(now time.Time) *sent {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.freeAt(now).After(now) {
+		return nil
+	}
+	s := &sent{at: now}
+	if len(w.recent) > 0 {
+		w.recent[w.next] = s
+		w.next = (w.next + 1) % len(w.recent)
+	}
+	return s
+}
+
+// answered notes when the answer to s was there, or that there will be none.
+func (w *window) answered(s *sent, now time.Time) {
+	if s == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	took := now.Sub(s.at)
+	if w.fastest == 0 || took < w.fastest {
+		w.fastest = took
+	}
+	s.extra, s.known = w.late(took), true
+}
+
+// late is how late a call may have arrived whose answer took so long. An upstream that thinks longer
+// about one job than about another looks the same; more than the slots leave room for is not believed,
+// or its whims would cost looks.
+func (w *window) late(took time.Duration) time.Duration {
+	if w.fastest == 0 {
+		return 0
+	}
+	return min(max(took-w.fastest, 0), job.LateAlone)
+}
