@@ -49,6 +49,12 @@ func TestDocumentsExamples(t *testing.T) {
 		"latest.message": `"Export completed."`, "file.url": `null`, "file.available": `true`, "polling.next_at": `null`,
 	})
 	r.wants(export, adminKey, map[string]string{"file.url": `"https://tcb-mongodb-data-1254135806.cos.ap-shanghai.myqcloud.com/x?q-signature=canary-file-signature"`})
+	if out := r.ask(http.MethodGet, "/v1/jobs/"+export, readKey); out.Headers["ETag"] == "" || out.Headers["Content-Type"] != "application/json" {
+		t.Errorf("headers %v", out.Headers)
+	}
+	if out := r.ask(http.MethodGet, "/v1/jobs/"+export, "wrong-key-0123456789"); out.Headers["WWW-Authenticate"] != "Bearer" {
+		t.Errorf("headers of a 401: %v", out.Headers)
+	}
 	r.wants(broken, readKey, map[string]string{"phase": `"pending"`, "latest": `null`, "polling.last_error.kind": `"protocol"`, "polling.failures": `1`})
 	delete(r.env, "MIGWATCH_FILE_URLS") // an event function's answers are logged by the platform
 	r.wants(export, adminKey, map[string]string{"file.url": `null`})

@@ -83,6 +83,9 @@ func (r *recorder) answer(method, requestID string) answer {
 			// Cookies cannot share a line; the API gateway takes a list, and the function URL follows it.
 			a.Headers[name] = values
 		default:
+			if usual := spelled[name]; usual != "" {
+				name = usual
+			}
 			a.Headers[name] = oneLine(strings.Join(values, ", "))
 		}
 	}
@@ -98,6 +101,10 @@ func (r *recorder) answer(method, requestID string) answer {
 	}
 	return a
 }
+
+// spelled are names as their standards write them, where net/http's own form differs: an event's
+// headers are read by programs that know JSON, not HTTP, and may compare letter by letter.
+var spelled = map[string]string{"Etag": "ETag", "Www-Authenticate": "WWW-Authenticate"}
 
 func oneLine(v string) string { return strings.NewReplacer("\r", " ", "\n", " ").Replace(v) }
 
