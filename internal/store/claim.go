@@ -39,8 +39,16 @@ func (s *Store) Budgets(ctx context.Context) (map[string]time.Duration, error) {
 	return due, err
 }
 
-const budgetsSelect = `SELECT b.name, b.next_at - {now} FROM budgets b WHERE EXISTS (
-	SELECT 1 FROM jobs WHERE jobs.budget = b.name AND jobs.next_at <= {now} AND jobs.lease_until <= {now})`
+// A job is due when its time has come and nobody holds it. Those nobody ever left behind, lease_until 0,
+// and those whose holder died are asked for apart: each is then a range of the index jobs_due, and what
+// is being looked at lies in neither.
+const (
+	dueIdle      = `jobs.lease_until = 0 AND jobs.next_at <= {now}`
+	dueAbandoned = `jobs.lease_until > 0 AND jobs.lease_until <= {now} AND jobs.next_at <= {now}`
+)
+
+const budgetsSelect = `SELECT b.name, b.next_at - {now} FROM budgets b
+	WHERE EXISTS (SELECT 1 FROM jobs WHERE jobs.budget = b.name AND ` + dueIdle + `) OR EXISTS (SELECT 1 FROM jobs WHERE jobs.budget = b.name AND ` + dueAbandoned + `)`
 
 // Claim takes up to n due jobs of a budget for lease. Nothing stays locked: a claim is one conditional
 // UPDATE that checks lease and due time again, raises each job's epoch and leaves the claim's token;
@@ -52,14 +60,13 @@ func (s *Store) Claim(ctx context.Context, budget string, n int, lease time.Dura
 		return nil, err
 	}
 	token := randomHex(8)
-	var claims []job.Claim
-	err = s.inTx(ctx, func(tx *gorm.DB) error {
-		err := tx.Exec(s.d.sql(claimUpdate), lease.Milliseconds(), token, ids).Error
-		if err == nil {
-			claims, err = s.claimed(tx, token, ids)
-		}
-		return err
+	err = s.exec(ctx, func(db *gorm.DB) error {
+		return db.Exec(s.d.sql(claimUpdate), lease.Milliseconds(), token, ids).Error
 	})
+	var claims []job.Claim
+	if err == nil {
+		claims, err = s.claimed(ctx, token, ids)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("claim %s: %w", budget, err)
 	}
@@ -69,7 +76,8 @@ func (s *Store) Claim(ctx context.Context, budget string, n int, lease time.Dura
 const claimUpdate = `UPDATE jobs SET epoch = epoch + 1, lease_until = {now} + ?, claim = ?
 	WHERE id IN ? AND lease_until <= {now} AND next_at <= {now}`
 
-const candidatesSelect = `SELECT id FROM jobs WHERE budget = ? AND next_at <= {now} AND lease_until <= {now} ORDER BY next_at LIMIT ?`
+const candidatesSelect = `SELECT id FROM (SELECT id FROM jobs WHERE budget = ? AND ` + dueIdle + ` ORDER BY next_at LIMIT ?) idle
+	UNION ALL SELECT id FROM (SELECT id FROM jobs WHERE budget = ? AND ` + dueAbandoned + ` LIMIT ?) abandoned`
 
 // candidates are due jobs, the longest due first, drawn from more than are wanted: pollers that come
 // at the same moment shall not all ask for the same.
@@ -77,7 +85,7 @@ func (s *Store) candidates(ctx context.Context, budget string, n int) ([]int64, 
 	var ids []int64
 	err := s.query(ctx, func(db *gorm.DB) error {
 		ids = ids[:0]
-		rows, err := db.Raw(s.d.sql(candidatesSelect), budget, 4*n).Rows()
+		rows, err := db.Raw(s.d.sql(candidatesSelect), budget, 4*n, budget, n).Rows()
 		if err != nil {
 			return err
 		}
@@ -102,24 +110,28 @@ func (s *Store) candidates(ctx context.Context, budget string, n int) ([]int64, 
 
 const claimedSelect = `SELECT ` + jobColumns + `, {now}` + jobTables + `WHERE jobs.id IN ? AND jobs.claim = ?`
 
-// claimed reads what carries the token, in the transaction that put it there: on another connection,
-// which may lead to another node of a cluster, it might not be seen yet.
-func (s *Store) claimed(tx *gorm.DB, token string, ids []int64) ([]job.Claim, error) {
-	rows, err := tx.Raw(s.d.sql(claimedSelect), ids, token).Rows()
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	claims := make([]job.Claim, 0, len(ids))
-	for rows.Next() {
-		var now int64
-		r, err := s.scanJob(withExtra{rows, &now})
+// claimed reads what carries the token. It is no transaction with the UPDATE: a process frozen between
+// the two would keep everybody from these rows.
+func (s *Store) claimed(ctx context.Context, token string, ids []int64) ([]job.Claim, error) {
+	var claims []job.Claim
+	err := s.exec(ctx, func(db *gorm.DB) error { // on the writer: a replica may not have it yet
+		rows, err := db.Raw(s.d.sql(claimedSelect), ids, token).Rows()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		claims = append(claims, job.Claim{Row: r.id, Job: r.job, Epoch: r.epoch, Token: token, At: instant(now), Until: instant(r.leaseUntil)})
-	}
-	return claims, rows.Err()
+		defer rows.Close()
+		claims = make([]job.Claim, 0, len(ids))
+		for rows.Next() {
+			var now int64
+			r, err := s.scanJob(withExtra{rows, &now})
+			if err != nil {
+				return err
+			}
+			claims = append(claims, job.Claim{Row: r.id, Job: r.job, Epoch: r.epoch, Token: token, At: instant(now), Until: instant(r.leaseUntil)})
+		}
+		return rows.Err()
+	})
+	return claims, err
 }
 
 // withExtra scans one column more than jobColumns.

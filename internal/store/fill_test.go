@@ -54,8 +54,8 @@ func fill(t testing.TB, s *store.Store, jobs, perJob int) {
 	const chunk = 200_000
 	for from := 0; from < jobs*perJob; from += chunk {
 		run(fmt.Sprintf(`INSERT INTO snapshots (job, seq, phase, status, progress, message, request_id, first_observed_at, last_observed_at, observations)
-			SELECT m / %d + 1, m %% %d + 1, 'running', 'running', m %% 100, 'half way', 'a-request-id-of-36-characters-or-so', {now} - 80000000 + 2 * m, {now} - 80000000 + 2 * m + 1, 3
-			FROM (SELECT n + %d AS m FROM (%s) k) l ORDER BY m`, perJob, perJob, from, count(min(chunk, jobs*perJob-from))))
+			SELECT (m - m %% %d) / %d + 1, m %% %d + 1, 'running', 'running', m %% 100, 'half way', 'a-request-id-of-36-characters-or-so', {now} - 80000000 + 2 * m, {now} - 80000000 + 2 * m + 1, 3
+			FROM (SELECT n + %d AS m FROM (%s) k) l ORDER BY m`, perJob, perJob, perJob, from, count(min(chunk, jobs*perJob-from))))
 	}
 	run(fmt.Sprintf(`INSERT INTO events (id, job, provider, scope, job_id, from_phase, to_phase, at, seq, message)
 		SELECT n + 1, n + 1, %s, %s, %s, 'pending', 'running', {now} - 80000000 + n, 1, '' FROM (%s) k`, provider, scope, id, count(jobs)))

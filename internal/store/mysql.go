@@ -95,7 +95,7 @@ func mysqlConfig(u *url.URL) (*sqldriver.Config, error) {
 	}
 	// UNIX_TIMESTAMP reads local time, which repeats an hour in autumn. And MariaDB, which alone reads the
 	// comment, is to end a transaction whose process was frozen in the middle: others wait for its rows.
-	config.Params["time_zone"] = "'+00:00' /*M!100300 , SESSION idle_transaction_timeout = 15 */"
+	config.Params["time_zone"] = "'+00:00', SESSION wait_timeout = 30 /*M!100300 , SESSION idle_transaction_timeout = 5 */"
 	return config, nil
 }
 

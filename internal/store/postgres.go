@@ -49,6 +49,7 @@ func postgresFault(err error) fault {
 	switch code := postgresCode(err); code {
 	case "40001", "40P01", // serialization failure, deadlock
 		"57P01", "57P02", "57P03", // the server shuts down, crashed, starts
+		"25P03", // it ended a transaction that stood still, as ours does after a freeze
 		"08000", "08001", "08003", "08004", "08006":
 		return passing
 	case "53300":
@@ -85,7 +86,7 @@ func postgresFault(err error) fault {
 // noIdleTransactions has the server end a transaction whose process was frozen in the middle: it holds
 // rows that others wait for. It is a statement, as poolers refuse what they do not know at the start.
 func noIdleTransactions(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `SET idle_in_transaction_session_timeout = 15000`)
+	_, err := conn.Exec(ctx, `SET idle_in_transaction_session_timeout = 5000`)
 	return err
 }
 

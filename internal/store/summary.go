@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -14,7 +15,8 @@ import (
 func (s *Store) Due(ctx context.Context) (int64, error) {
 	var due sql.NullInt64
 	err := s.query(ctx, func(db *gorm.DB) error {
-		return db.Raw(s.d.sql(`SELECT SUM((SELECT COUNT(*) FROM jobs WHERE jobs.budget = b.name AND jobs.next_at <= {now} AND jobs.lease_until <= {now})) FROM budgets b`)).Row().Scan(&due)
+		return db.Raw(s.d.sql(`SELECT SUM((SELECT COUNT(*) FROM jobs WHERE jobs.budget = b.name AND ` + dueIdle + `) +
+			(SELECT COUNT(*) FROM jobs WHERE jobs.budget = b.name AND ` + dueAbandoned + `)) FROM budgets b`)).Row().Scan(&due)
 	})
 	return due.Int64, err
 }
@@ -100,11 +102,22 @@ func (s *Store) countFailing(db *gorm.DB, sum *job.Summary) error {
 
 // countOverdue goes budget by budget, so that each step is a range of an index.
 func (s *Store) countOverdue(db *gorm.DB, sum *job.Summary) error {
-	var overdue, oldest sql.NullInt64
-	err := db.Raw(s.d.sql(`SELECT SUM((SELECT COUNT(*) FROM jobs WHERE jobs.budget = b.name AND jobs.next_at <= {now} - ?)),
-		MIN((SELECT MIN(jobs.next_at) FROM jobs WHERE jobs.budget = b.name AND jobs.next_at <= {now})) FROM budgets b`), job.Overdue.Milliseconds()).Row().Scan(&overdue, &oldest)
-	sum.Overdue, sum.OldestAt = overdue.Int64, instantOrNil(oldest)
+	var overdue, idle, held sql.NullInt64
+	late := job.Overdue.Milliseconds()
+	err := db.Raw(s.d.sql(`SELECT SUM((SELECT COUNT(*) FROM jobs WHERE jobs.budget = b.name AND jobs.lease_until = 0 AND jobs.next_at <= {now} - ?) +
+			(SELECT COUNT(*) FROM jobs WHERE jobs.budget = b.name AND jobs.lease_until > 0 AND jobs.next_at <= {now} - ?)),
+		MIN((SELECT MIN(jobs.next_at) FROM jobs WHERE jobs.budget = b.name AND jobs.lease_until = 0 AND jobs.next_at <= {now})),
+		MIN((SELECT MIN(jobs.next_at) FROM jobs WHERE jobs.budget = b.name AND jobs.lease_until > 0 AND jobs.next_at <= {now})) FROM budgets b`),
+		late, late).Row().Scan(&overdue, &idle, &held)
+	sum.Overdue, sum.OldestAt = overdue.Int64, earlier(instantOrNil(idle), instantOrNil(held))
 	return err
+}
+
+func earlier(a, b *time.Time) *time.Time {
+	if a == nil || b != nil && b.Before(*a) {
+		return b
+	}
+	return a
 }
 
 func (s *Store) lastTick(db *gorm.DB, sum *job.Summary) error {

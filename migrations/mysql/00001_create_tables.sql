@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     lease_until      BIGINT NOT NULL DEFAULT 0,
     claim            VARCHAR(64) NOT NULL DEFAULT '',
     UNIQUE INDEX jobs_key (provider, scope, job_id),
-    INDEX jobs_due (budget, next_at),
+    INDEX jobs_due (budget, lease_until, next_at),
     INDEX jobs_changed (changed_at, id),
     INDEX jobs_phase_changed (phase, changed_at, id),
     INDEX jobs_scope_changed (scope, changed_at, id),

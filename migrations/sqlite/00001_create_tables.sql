@@ -29,7 +29,7 @@ CREATE TABLE jobs (
     claim            TEXT    NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX jobs_key ON jobs (provider, scope, job_id);
-CREATE INDEX jobs_due ON jobs (budget, next_at);
+CREATE INDEX jobs_due ON jobs (budget, lease_until, next_at);
 CREATE INDEX jobs_changed ON jobs (changed_at, id);
 CREATE INDEX jobs_phase_changed ON jobs (phase, changed_at, id);
 CREATE INDEX jobs_scope_changed ON jobs (scope, changed_at, id);

@@ -1,0 +1,355 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"migwatch/internal/job"
+	"migwatch/internal/store"
+	"migwatch/internal/store/storetest"
+)
+
+// The figures of docs/performance.md. Each compares two things in turns, round by round, and reports
+// medians and their ratio: the machine's moods cancel out.
+
+// bench runs a benchmark on every engine.
+func bench(b *testing.B, run func(b *testing.B, open storetest.Fresh)) {
+	for _, e := range engines {
+		b.Run(e.name, func(b *testing.B) { run(b, migrated(b, e.database(b))) })
+	}
+}
+
+// times collects how long something took, by name.
+type times map[string][]time.Duration
+
+func (t times) measure(name string, what func()) {
+	start := time.Now()
+	what()
+	t[name] = append(t[name], time.Since(start))
+}
+
+func (t times) median(name string) time.Duration { return t.quantile(name, 0.5) }
+
+func (t times) quantile(name string, q float64) time.Duration {
+	slices.Sort(t[name])
+	return t[name][min(len(t[name])-1, int(q*float64(len(t[name]))))]
+}
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+
+// compare reports the medians of two names and how they relate.
+func (t times) compare(b *testing.B, one, other, ratio string, quotient float64) {
+	b.ReportMetric(0, "ns/op") // of a round, which says nothing
+	b.ReportMetric(micros(t.median(one)), one+"-µs")
+	b.ReportMetric(micros(t.median(other)), other+"-µs")
+	b.ReportMetric(quotient, ratio)
+}
+
+func must(b testing.TB, err error) {
+	if err != nil {
+		b.Helper()
+		b.Fatal(err)
+	}
+}
+
+// claimFilled claims n jobs of WeChat's budget, whatever their due time.
+func claimFilled(b testing.TB, s *store.Store, n int) []job.Claim {
+	b.Helper()
+	must(b, s.Admin(`UPDATE jobs SET next_at = 1, lease_until = 0 WHERE budget = 'wechat' AND id <= ?`, 4*n))
+	claims, err := s.Claim(context.Background(), "wechat", n, time.Hour)
+	must(b, err)
+	if len(claims) != n {
+		b.Fatalf("claimed %d of %d", len(claims), n)
+	}
+	return claims
+}
+
+// newSnapshots are outcomes that each add a snapshot and no event: the common look at a moving job.
+func newSnapshots(claims []job.Claim, round int) []job.Outcome {
+	out := make([]job.Outcome, len(claims))
+	for i, c := range claims {
+		seen := job.Seen{Phase: c.Job.Phase, Status: "running", Progress: new(int64(round)), Message: strconv.Itoa(round), RequestID: "a-request-id-of-36-characters-or-so"}
+		out[i] = job.Settle(c, &seen, nil, c.At)
+	}
+	return out
+}
+
+// BenchmarkRecordOne is one look recorded by itself: through the store, and by hand through
+// database/sql with the same driver, pool and isolation.
+func BenchmarkRecordOne(b *testing.B) {
+	bench(b, func(b *testing.B, open storetest.Fresh) {
+		s := open(b, store.Options{})
+		fill(b, s, 1000, 10)
+		raw := newRaw(s)
+		t := times{}
+		for round := range b.N {
+			outcomes := newSnapshots(claimFilled(b, s, 20), round)
+			for i := range outcomes {
+				if i%2 == 0 {
+					t.measure("store", func() { _, err := s.Record(context.Background(), outcomes[i:i+1]); must(b, err) })
+				} else {
+					t.measure("raw", func() { must(b, raw.record(context.Background(), &outcomes[i])) })
+				}
+			}
+		}
+		t.compare(b, "store", "raw", "raw/store", float64(t.median("raw"))/float64(t.median("store")))
+	})
+}
+
+// BenchmarkGroups records 100 looks in one transaction and in one each.
+func BenchmarkGroups(b *testing.B) {
+	bench(b, func(b *testing.B, open storetest.Fresh) {
+		s := open(b, store.Options{})
+		fill(b, s, 1000, 10)
+		t := times{}
+		for round := range b.N {
+			outcomes := newSnapshots(claimFilled(b, s, 200), round)
+			t.measure("group-of-100", func() { _, err := s.Record(context.Background(), outcomes[:100]); must(b, err) })
+			t.measure("100-alone", func() {
+				for i := range 100 {
+					_, err := s.Record(context.Background(), outcomes[100+i:101+i])
+					must(b, err)
+				}
+			})
+		}
+		t.compare(b, "group-of-100", "100-alone", "times", float64(t.median("100-alone"))/float64(t.median("group-of-100")))
+		b.ReportMetric(100/t.median("group-of-100").Seconds(), "looks/s")
+	})
+}
+
+// BenchmarkLatest reads one job through the store and by hand.
+func BenchmarkLatest(b *testing.B) {
+	bench(b, func(b *testing.B, open storetest.Fresh) {
+		s := open(b, store.Options{})
+		fill(b, s, 1000, 10)
+		raw := newRaw(s)
+		t := times{}
+		for i := range 10 * b.N {
+			k := filledKey(i * 7 % 1000)
+			t.measure("store", func() { _, err := s.Job(context.Background(), k); must(b, err) })
+			t.measure("raw", func() { _, err := raw.latest(context.Background(), k); must(b, err) })
+		}
+		t.compare(b, "store", "raw", "store/raw", float64(t.median("store"))/float64(t.median("raw")))
+	})
+}
+
+// BenchmarkHistory reads a page of 100 snapshots through the store and by hand.
+func BenchmarkHistory(b *testing.B) {
+	bench(b, func(b *testing.B, open storetest.Fresh) {
+		s := open(b, store.Options{})
+		fill(b, s, 100, 300)
+		raw := newRaw(s)
+		t := times{}
+		for i := range 10 * b.N {
+			k := filledKey(i * 7 % 100)
+			t.measure("store", func() {
+				list, err := s.History(context.Background(), k, job.Span{}, 100)
+				must(b, err)
+				if len(list) != 100 {
+					b.Fatal(len(list))
+				}
+			})
+			t.measure("raw", func() { _, err := raw.history(context.Background(), k, 100); must(b, err) })
+		}
+		t.compare(b, "store", "raw", "store/raw", float64(t.median("store"))/float64(t.median("raw")))
+	})
+}
+
+// BenchmarkScale does the same at ten thousand and at many more snapshots: a million, or
+// STORE_BENCH_SNAPSHOTS.
+func BenchmarkScale(b *testing.B) {
+	many := 1_000_000
+	if n, err := strconv.Atoi(os.Getenv("STORE_BENCH_SNAPSHOTS")); err == nil {
+		many = n
+	}
+	for _, e := range engines {
+		b.Run(e.name, func(b *testing.B) {
+			sizes := map[string]*store.Store{}
+			for name, total := range map[string]int{"few": 10_000, "many": many} {
+				sizes[name] = migrated(b, e.database(b))(b, store.Options{})
+				fill(b, sizes[name], total/100, 100)
+			}
+			t := times{}
+			b.ResetTimer()
+			for round := range b.N {
+				for name, s := range sizes {
+					scaleRound(b, t, name, s, round)
+				}
+			}
+			b.ReportMetric(0, "ns/op")
+			for _, what := range []string{"record", "latest", "history", "list"} {
+				b.ReportMetric(micros(t.median(what+"few")), what+"-µs")
+				b.ReportMetric(float64(t.median(what+"many"))/float64(t.median(what+"few")), what+"-many/few")
+			}
+		})
+	}
+}
+
+func scaleRound(b *testing.B, t times, name string, s *store.Store, round int) {
+	ctx := context.Background()
+	outcomes := newSnapshots(claimFilled(b, s, 10), round)
+	for i := range outcomes {
+		k := filledKey((round*131 + i*17) % 100)
+		t.measure("record"+name, func() { _, err := s.Record(ctx, outcomes[i:i+1]); must(b, err) })
+		t.measure("latest"+name, func() { _, err := s.Job(ctx, k); must(b, err) })
+		t.measure("history"+name, func() { _, err := s.History(ctx, k, job.Span{}, 100); must(b, err) })
+		t.measure("list"+name, func() { _, err := s.Jobs(ctx, job.Filter{Phases: []job.Phase{job.Failed}}, nil, 10); must(b, err) })
+	}
+}
+
+// BenchmarkReadersBesideAWriter reads while one writer records without pause.
+func BenchmarkReadersBesideAWriter(b *testing.B) {
+	bench(b, func(b *testing.B, open storetest.Fresh) {
+		s, w := open(b, store.Options{}), open(b, store.Options{})
+		fill(b, s, 10_000, 100)
+		stop := make(chan struct{})
+		var writer sync.WaitGroup
+		var written atomic.Int64
+		writer.Go(func() {
+			for round := 0; ; round++ {
+				outcomes := newSnapshots(claimFilled(b, w, 400), round)
+				for part := range slices.Chunk(outcomes, 10) {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					_, err := w.Record(context.Background(), part)
+					must(b, err)
+					written.Add(int64(len(part)))
+				}
+			}
+		})
+		t := times{}
+		start := time.Now()
+		for i := range 20 * b.N {
+			k := filledKey(i * 7 % 10_000)
+			t.measure("history", func() { _, err := s.History(context.Background(), k, job.Span{}, 100); must(b, err) })
+			t.measure("latest", func() { _, err := s.Job(context.Background(), k); must(b, err) })
+		}
+		b.ReportMetric(float64(written.Load())/time.Since(start).Seconds(), "written/s")
+		close(stop)
+		writer.Wait()
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(micros(t.quantile("history", 0.99))/1000, "history-p99-ms")
+		b.ReportMetric(micros(t.quantile("latest", 0.99))/1000, "latest-p99-ms")
+	})
+}
+
+// BenchmarkClaims lets 8 workers claim all of 20,000 due jobs, 250 at a time.
+func BenchmarkClaims(b *testing.B) {
+	const jobs, workers = 20_000, 8
+	bench(b, func(b *testing.B, open storetest.Fresh) {
+		s := open(b, store.Options{})
+		fill(b, s, jobs, 1)
+		handles := make([]*store.Store, workers)
+		for i := range handles {
+			handles[i] = open(b, store.Options{})
+		}
+		var took time.Duration
+		for range b.N {
+			must(b, s.Admin(`UPDATE jobs SET budget = 'wechat', next_at = id, lease_until = 0`))
+			if s.Engine() == "postgres" {
+				must(b, s.Admin(`VACUUM jobs`))
+			}
+			times := make([]atomic.Int32, jobs+1)
+			var all sync.WaitGroup
+			var claimed atomic.Int64
+			start := time.Now()
+			for _, h := range handles {
+				all.Go(func() {
+					for claimed.Load() < jobs {
+						claims, err := h.Claim(context.Background(), "wechat", 250, time.Hour)
+						if err != nil {
+							b.Error(err)
+							return
+						}
+						for _, c := range claims {
+							times[c.Row].Add(1)
+						}
+						claimed.Add(int64(len(claims)))
+					}
+				})
+			}
+			all.Wait()
+			took += time.Since(start)
+			for id := 1; id <= jobs; id++ {
+				if n := times[id].Load(); n != 1 {
+					b.Errorf("job %d was claimed %d times", id, n)
+				}
+			}
+		}
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(float64(jobs*b.N)/took.Seconds(), "claims/s")
+	})
+}
+
+// BenchmarkList reads the first page of 50 with each filter, at 10,000 jobs.
+func BenchmarkList(b *testing.B) {
+	bench(b, func(b *testing.B, open storetest.Fresh) {
+		s := open(b, store.Options{})
+		fill(b, s, 10_000, 3)
+		for _, test := range []struct {
+			name string
+			f    job.Filter
+		}{
+			{"all", job.Filter{}}, {"provider", job.Filter{Provider: job.WeChat}}, {"scope", job.Filter{Scope: "ap-r7"}},
+			{"phase", job.Filter{Phases: []job.Phase{job.Missing}}}, {"phases", job.Filter{Phases: []job.Phase{job.Missing, job.Failed}}},
+			{"provider-phase", job.Filter{Provider: job.DTS, Phases: []job.Phase{job.Running}}}, {"text", job.Filter{Text: "label 99"}},
+		} {
+			t := times{}
+			for range 3 * b.N {
+				t.measure("list", func() { _, err := s.Jobs(context.Background(), test.f, nil, 50); must(b, err) })
+			}
+			b.ReportMetric(micros(t.median("list")), test.name+"-µs")
+		}
+		t := times{}
+		for range b.N {
+			t.measure("summary", func() { _, err := s.Summary(context.Background()); must(b, err) })
+		}
+		b.ReportMetric(micros(t.median("summary")), "summary-µs")
+		b.ReportMetric(0, "ns/op")
+	})
+}
+
+// BenchmarkBudgets asks which of several hundred budgets have due jobs, and reserves slots: all on one
+// budget, and each on another.
+func BenchmarkBudgets(b *testing.B) {
+	bench(b, func(b *testing.B, open storetest.Fresh) {
+		s := open(b, store.Options{MaxConns: 8})
+		fill(b, s, 10_000, 1)
+		t := times{}
+		for range 10 * b.N {
+			t.measure("budgets", func() {
+				due, err := s.Budgets(context.Background())
+				must(b, err)
+				if len(due) < 3 {
+					b.Fatal(len(due))
+				}
+			})
+		}
+		b.ReportMetric(micros(t.median("budgets")), "budgets-µs")
+		for name, of := range map[string]func(i int) string{"one": func(int) string { return "wechat" }, "each": func(i int) string { return fmt.Sprintf("dts/ap-r%d", 4*i+1) }} {
+			start := time.Now()
+			var all sync.WaitGroup
+			for i := range 8 {
+				all.Go(func() {
+					for range 5 * b.N {
+						_, err := s.Reserve(context.Background(), of(i), 1, job.PaceOf(1e6), time.Hour)
+						must(b, err)
+					}
+				})
+			}
+			all.Wait()
+			b.ReportMetric(float64(40*b.N)/time.Since(start).Seconds(), name+"-reserve/s")
+		}
+		b.ReportMetric(0, "ns/op")
+	})
+}
