@@ -66,12 +66,11 @@ check-env: ## what is missing or wrong in .env
 	$(GO) run ./scripts/checkenv
 
 .PHONY: check-deploy
-check-deploy: $(DEPLOY_TEST)/node_modules/.installed ## check what would be deployed with the deployment tool's own code (needs Node 20)
+check-deploy: $(DEPLOY_TEST)/node_modules/.package-lock.json ## check what would be deployed with the deployment tool's own code (needs Node 20)
 	MIGWATCH_CHECK_DEPLOY=1 $(GO) test -count=1 ./scripts/... ./$(DEPLOY_TEST)/...
 
-$(DEPLOY_TEST)/node_modules/.installed: $(DEPLOY_TEST)/package.json $(DEPLOY_TEST)/package-lock.json
+$(DEPLOY_TEST)/node_modules/.package-lock.json: $(DEPLOY_TEST)/package.json $(DEPLOY_TEST)/package-lock.json
 	cd $(DEPLOY_TEST) && npm ci --ignore-scripts
-	@touch $@
 
 .PHONY: deploy-ready
 deploy-ready: check-env package ## all that comes before the platform's own `scf deploy`

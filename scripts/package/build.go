@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -21,13 +22,13 @@ var compiler = []string{
 // build compiles one command. Symbols and debug information go, since they only make a cold start
 // read more; what is left of a panic's stack is whole.
 // With stamp, the version in the binary is the commit it was built from.
-func build(root, pkg, file string, stamp bool) error {
+func build(ctx context.Context, root, pkg, file string, stamp bool) error {
 	abs, err := filepath.Abs(file)
 	if err != nil {
 		return err
 	}
-	stamp = stamp && hasHistory(root) // an unpacked archive of the sources builds too
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w -buildid=", fmt.Sprintf("-buildvcs=%t", stamp), "-o", abs, pkg)
+	stamp = stamp && hasHistory(ctx, root) // an unpacked archive of the sources builds too
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w -buildid=", fmt.Sprintf("-buildvcs=%t", stamp), "-o", abs, pkg)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), compiler...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
@@ -36,15 +37,15 @@ func build(root, pkg, file string, stamp bool) error {
 }
 
 // hasHistory reports whether the version can be taken from git.
-func hasHistory(root string) bool {
-	cmd := exec.Command("git", "rev-parse", "--verify", "HEAD")
+func hasHistory(ctx context.Context, root string) bool {
+	cmd := exec.CommandContext(ctx, "git", "rev-parse", "--verify", "HEAD")
 	cmd.Dir = root
 	return cmd.Run() == nil
 }
 
 // moduleRoot is the folder of go.mod.
-func moduleRoot() (string, error) {
-	out, err := exec.Command("go", "env", "GOMOD").Output()
+func moduleRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
 	if err != nil {
 		return "", fmt.Errorf("go env: %w", err)
 	}
@@ -61,7 +62,7 @@ func checkStatic(file string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if f.Class != elf.ELFCLASS64 || f.Machine != elf.EM_X86_64 {
 		return fmt.Errorf("is for %v %v, not for linux/amd64", f.Class, f.Machine)
 	}

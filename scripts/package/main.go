@@ -7,6 +7,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -20,7 +21,7 @@ func main() {
 	out := flag.String("o", "build", "output `folder`")
 	stamp := flag.Bool("stamp", true, "write the commit into the binaries, where there is one")
 	flag.Parse()
-	if err := run(*out, *stamp); err != nil {
+	if err := run(context.Background(), *out, *stamp); err != nil {
 		fmt.Fprintln(os.Stderr, "package:", err)
 		os.Exit(1)
 	}
@@ -28,8 +29,8 @@ func main() {
 
 // run builds beside what is there and puts it in place whole: a failed build leaves the last package
 // as it was, and no file of an older one stays to be deployed.
-func run(out string, stamp bool) error {
-	root, err := moduleRoot()
+func run(ctx context.Context, out string, stamp bool) error {
+	root, err := moduleRoot(ctx)
 	if err != nil {
 		return err
 	}
@@ -40,9 +41,9 @@ func run(out string, stamp bool) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = os.RemoveAll(work) }()
 	fresh := filepath.Join(work, "function")
-	files, err := fill(root, fresh, stamp)
+	files, err := fill(ctx, root, fresh, stamp)
 	if err != nil {
 		return err
 	}
@@ -65,13 +66,13 @@ func run(out string, stamp bool) error {
 }
 
 // fill makes the folder that is deployed and gives its files.
-func fill(root, folder string, stamp bool) (files []string, err error) {
+func fill(ctx context.Context, root, folder string, stamp bool) (files []string, err error) {
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		return nil, err
 	}
 	for _, name := range []string{"poll", "query"} {
 		file := filepath.Join(folder, name)
-		if err := build(root, "./functions/"+name, file, stamp); err != nil {
+		if err := build(ctx, root, "./functions/"+name, file, stamp); err != nil {
 			return nil, fmt.Errorf("build %s: %w", name, err)
 		}
 		if err := checkStatic(file); err != nil {

@@ -20,7 +20,7 @@ func TestTwoBuildsAreEqual(t *testing.T) {
 	for _, flags := range []string{"", "-ldflags=-X=main.nobody=1"} {
 		t.Setenv("GOFLAGS", flags)
 		out := t.TempDir()
-		if err := run(out, false); err != nil { // a commit made meanwhile is not what is tested here
+		if err := run(t.Context(), out, false); err != nil { // a commit made meanwhile is not what is tested here
 			t.Fatal(err)
 		}
 		b, err := os.ReadFile(filepath.Join(out, zipName))
