@@ -39,7 +39,7 @@ func start(t *testing.T, args ...string) *started {
 	t.Helper()
 	s := &started{Cmd: exec.Command(os.Args[0], args...), dir: t.TempDir(), tmp: t.TempDir(), ended: make(chan struct{})}
 	s.Dir = s.dir
-	s.Env = []string{"MIGWATCH_TEST_COMMAND=1", "TMPDIR=" + s.tmp, "PATH=" + os.Getenv("PATH"), "GORACE=" + os.Getenv("GORACE")}
+	s.Env = []string{"MIGWATCH_TEST_COMMAND=1", "TMPDIR=" + s.tmp, "PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0"}
 	s.Stderr = &s.errs
 	out, err := s.StdoutPipe()
 	if err != nil {
@@ -170,7 +170,7 @@ func TestDemoKeepsLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 8 {
+	for range 5 {
 		d.step(ctx)
 	}
 	stop()

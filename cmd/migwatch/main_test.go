@@ -93,6 +93,7 @@ func setup(e *testscript.Env) error {
 		return err
 	}
 	defer l.Close()
+	e.Setenv("GORACE", "atexit_sleep_ms=0") // a race detector's second at the end of each of many commands
 	e.Setenv("UPSTREAM", server.URL)
 	e.Setenv("ADDR", l.Addr().String())
 	e.Setenv("TOKEN", weChatToken)

@@ -69,7 +69,7 @@ func onTerminal(t *testing.T, dir string, env []string, args ...string) (cmd *ex
 	keyboard, slave, drawn := terminalOf(t)
 	cmd = exec.Command(os.Args[0], args...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, slave, slave, slave
-	cmd.Env = append([]string{"MIGWATCH_TEST_COMMAND=1", "TERM=xterm"}, env...)
+	cmd.Env = append([]string{"MIGWATCH_TEST_COMMAND=1", "TERM=xterm", "GORACE=atexit_sleep_ms=0"}, env...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
