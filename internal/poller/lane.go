@@ -78,15 +78,10 @@ func (l *lane) places() bool {
 	return true
 }
 
-// reserve takes n slots that are near enough: a claim must outlast the wait, the look and the write.
+// reserve takes n slots that are near enough.
 func (l *lane) reserve(ctx context.Context, n int) (job.Slots, bool) {
 	for range 4 { // a reservation whose instants are not known is void, and made again
-		horizon := l.left()
-		if spare := l.Lease - l.Timeout - writeTime; spare > 0 {
-			horizon = min(horizon, spare)
-		} else {
-			horizon = min(horizon, l.Lease/4)
-		}
+		horizon := l.horizon()
 		if horizon <= 0 {
 			return job.Slots{}, false
 		}

@@ -135,7 +135,7 @@ func (t *tick) run() (worked bool, err error) {
 		}
 		worked = worked || len(due) > 0
 		for budget, wait := range due {
-			if wait < t.left() {
+			if wait < t.horizon() { // else nothing could be done with what is claimed
 				t.open(budget)
 			}
 		}
@@ -185,6 +185,14 @@ func (t *tick) pause() bool {
 	case <-t.ctx.Done():
 	}
 	return t.ctx.Err() == nil && time.Now().Before(t.end)
+}
+
+// horizon is how long a claim may wait for its slot: it must outlast the wait, the look and the write.
+func (t *tick) horizon() time.Duration {
+	if spare := t.Lease - t.Timeout - writeTime; spare > 0 {
+		return min(t.left(), spare)
+	}
+	return min(t.left(), t.Lease/4)
 }
 
 // left is how long from now a look may still be begun.

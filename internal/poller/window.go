@@ -15,6 +15,8 @@ type window struct {
 	recent  []*sent // a ring of as many as a second may hold
 	next    int
 	fastest time.Duration // of all answers so far; 0: none
+	usual   time.Duration // a running mean of what answers take
+	strays  time.Duration // and of how far they stray from it
 }
 
 // sent is one call on the wire.
@@ -40,8 +42,8 @@ func (w *window) freeAt(now time.Time) time.Time {
 	}
 	s := w.recent[w.next]
 	extra := s.extra
-	if !s.known {
-		extra = w.late(now.Sub(s.at))
+	if !s.known { // it takes its time, or hangs: that says little about its way there
+		extra = min(w.late(now.Sub(s.at)), job.LateAlone)
 	}
 	return s.at.Add(time.Second + extra)
 }
@@ -73,14 +75,23 @@ func (w *window) answered(s *sent, now time.Time) {
 		w.fastest = took
 	}
 	s.extra, s.known = w.late(took), true
+	// As TCP estimates its round trips, RFC 6298.
+	if w.usual == 0 {
+		w.usual, w.strays = took, took/2
+	}
+	w.strays += ((took - w.usual).Abs() - w.strays) / 4
+	w.usual += (took - w.usual) / 8
 }
 
 // late is how late a call may have arrived whose answer took so long. An upstream that thinks longer
-// about one job than about another looks the same; more than the slots leave room for is not believed,
-// or its whims would cost looks.
+// about one job than about another looks the same; of that no more is believed than the slots leave room
+// for, or its whims would cost looks. What is far from usual is believed: a stall costs one slot.
 func (w *window) late(took time.Duration) time.Duration {
-	if w.fastest == 0 {
+	if w.fastest == 0 || took < w.fastest {
 		return 0
 	}
-	return min(max(took-w.fastest, 0), job.LateAlone)
+	if took > w.usual+4*w.strays {
+		return min(took-w.fastest, job.LateShared)
+	}
+	return min(took-w.fastest, job.LateAlone)
 }
