@@ -46,7 +46,7 @@ func (c *checker) limitsHold() {
 	}
 	for budget, at := range times {
 		if n := peak(at); n > c.limits[budget] {
-			c.wrong("I1", "%d looks in one second on %s, which allows %d", n, budget, c.limits[budget])
+			c.wrong("I1", "%d looks in one second on %s, which allows %d: %s", n, budget, c.limits[budget], crowded(at, n))
 		}
 	}
 }
@@ -62,6 +62,20 @@ func peak(at []time.Time) int {
 		most = max(most, to-from+1)
 	}
 	return most
+}
+
+// crowded tells how the n looks of the first full second lay, in ms: who was late shows.
+func crowded(at []time.Time, n int) string {
+	for from := range at[:len(at)-n+1] {
+		if at[from+n-1].Sub(at[from]) < time.Second {
+			var out strings.Builder
+			for _, t := range at[max(0, from-2):min(len(at), from+n+2)] {
+				fmt.Fprintf(&out, " %+d", t.Sub(at[from]).Milliseconds())
+			}
+			return out.String()
+		}
+	}
+	return ""
 }
 
 // oneLookPerEpoch is I2. The upstream is not told the epoch. But every look needs a claim of its own

@@ -62,12 +62,12 @@ func chaos(t *testing.T, db *database, p plan, h harm) {
 	m := &monkey{crowd: c, dice: rand.New(rand.NewPCG(seed, 1))}
 	began := time.Now()
 	m.harm(h)
-	for r.looks() < h.looks && time.Since(began) < h.most && !t.Failed() {
+	for r.up.looks() < h.looks && time.Since(began) < h.most && !t.Failed() {
 		time.Sleep(100 * time.Millisecond)
 	}
 	took := time.Since(began)
 	c.rest()
-	looked := r.looks()
+	looked := r.up.looks()
 	t.Logf("%d looks, %d kills, %d freezes (%d of them longer than a lease), %d server kills in %v", looked, m.kills, m.freezes, m.lasting, m.serverKills, took.Round(time.Second))
 	if looked < h.looks {
 		t.Errorf("%d looks in %v, want %d", looked, took, h.looks)

@@ -18,6 +18,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if seed, ok := os.LookupEnv(upstreamRole); ok {
+		if err := playUpstream(seed); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	code := scftest.Main(m)
 	if code == 0 {
 		// Servers, functions and the emulator belong to their tests: all are gone by now.

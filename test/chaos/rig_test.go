@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,7 +42,7 @@ type plan struct {
 type rig struct {
 	t      *testing.T
 	db     *database
-	up     *emulator.Emulator
+	up     *upstream
 	env    map[string]string // of every invocation
 	binary string
 	keys   []job.Key
@@ -73,20 +72,10 @@ func newRig(t *testing.T, db *database, p plan) *rig {
 			r.keys = append(r.keys, job.Key{Provider: job.WeChat, Scope: "env-1", ID: strconv.Itoa(i + 1)})
 		}
 	}
-	parsed, err := emulator.Parse(script.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.up = emulator.New(emulator.Options{
-		Now: time.Now, Script: parsed, Seed: t.Name(), Arrivals: -1,
-		WeChat: emulator.WeChatOptions{Tokens: []string{token}, PerSecond: wechatLimit},
-		DTS:    emulator.DTSOptions{Credentials: []emulator.Credential{credential}, PerSecond: dtsLimit},
-	})
-	server := httptest.NewServer(r.up)
-	t.Cleanup(func() { r.up.Close(); server.Close() })
+	r.up = startUpstream(t, script.String())
 	r.env = map[string]string{
 		"TENCENTCLOUD_SECRETID": credential.ID, "TENCENTCLOUD_SECRETKEY": credential.Key, "TENCENTCLOUD_SESSIONTOKEN": credential.Token,
-		"MIGWATCH_WECHAT_URL": server.URL, "MIGWATCH_WECHAT_ACCESS_TOKEN": token, "MIGWATCH_DTS_URL": server.URL,
+		"MIGWATCH_WECHAT_URL": r.up.url, "MIGWATCH_WECHAT_ACCESS_TOKEN": token, "MIGWATCH_DTS_URL": r.up.url,
 		"MIGWATCH_POLL_RESERVE": "1s",
 	}
 	r.watch()
@@ -177,7 +166,7 @@ func (r *rig) together(n int, limit time.Duration) {
 					r.t.Errorf("function %d is gone: %s", i, f.Stderr())
 					return
 				}
-				if report.Claimed == 0 && report.Due == 0 && int(r.looks()) >= len(r.keys) {
+				if report.Claimed == 0 && report.Due == 0 && int(r.up.looks()) >= len(r.keys) {
 					return
 				}
 				select { // somebody else has what is left
@@ -190,25 +179,16 @@ func (r *rig) together(n int, limit time.Duration) {
 	all.Wait()
 }
 
-// looks is how many calls have arrived.
-func (r *rig) looks() int64 {
-	var n int64
-	for _, c := range r.up.Counts() {
-		n += c.Arrivals
-	}
-	return n
-}
-
 // history gathers all that is known about the run. Nothing may run any more.
 func (r *rig) history() history {
 	r.t.Helper()
-	h := history{limits: map[string]int{}, texts: map[string]string{}, secrets: append(r.up.Secrets(), credential.ID)}
+	h := history{limits: map[string]int{}, texts: map[string]string{}, secrets: append(r.up.secrets(), credential.ID)}
 	for _, k := range r.keys {
 		if h.limits[k.Budget()] = dtsLimit; k.Provider == job.WeChat {
 			h.limits[k.Budget()] = wechatLimit
 		}
 	}
-	for _, a := range r.up.Arrivals() {
+	for _, a := range r.up.arrivals() {
 		k := job.Key{Provider: job.Provider(a.API), Scope: a.Scope, ID: a.ID}
 		h.arrivals = append(h.arrivals, arrival{at: a.At, budget: k.Budget(), key: k.String(), verdict: a.Verdict, limited: a.Limited, requestID: a.RequestID})
 	}

@@ -1,0 +1,141 @@
+package chaos
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"migwatch/internal/emulator"
+)
+
+// upstreamRole makes this test binary play the upstream instead, in a process of its own: an upstream is
+// a machine of its own, and what the tests do beside it must not delay when an arrival is noted.
+const upstreamRole = "MIGWATCH_CHAOS_UPSTREAM"
+
+// upstream is the emulated APIs in a process of their own.
+type upstream struct {
+	t   testing.TB
+	url string
+}
+
+// startUpstream plays script until the test's end. Where that is allowed it comes before all others on
+// the processors, as a machine of its own would.
+func startUpstream(t testing.TB, script string) *upstream {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("nice", "-n", "-15", self)
+	cmd.Env = append(os.Environ(), upstreamRole+"="+t.Name())
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close() // its end
+		_ = cmd.Wait()
+	})
+	if _, err := fmt.Fprintf(in, "%d\n%s", len(script), script); err != nil {
+		t.Fatal(err)
+	}
+	u := &upstream{t: t}
+	if _, err := fmt.Fscanln(out, &u.url); err != nil {
+		t.Fatal("the upstream did not start: ", err)
+	}
+	return u
+}
+
+// playUpstream is the other process. It ends when its standard input does: with the test, however that ends.
+func playUpstream(seed string) error {
+	in := bufio.NewReader(os.Stdin)
+	var size int
+	if _, err := fmt.Fscanln(in, &size); err != nil {
+		return err
+	}
+	text := make([]byte, size)
+	if _, err := io.ReadFull(in, text); err != nil {
+		return err
+	}
+	script, err := emulator.Parse(string(text))
+	if err != nil {
+		return err
+	}
+	up := emulator.New(emulator.Options{
+		Now: time.Now, Script: script, Seed: seed, Arrivals: -1,
+		WeChat: emulator.WeChatOptions{Tokens: []string{token}, PerSecond: wechatLimit},
+		DTS:    emulator.DTSOptions{Credentials: []emulator.Credential{credential}, PerSecond: dtsLimit},
+	})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	go func() { _ = http.Serve(l, up) }() //nolint:gosec // on loopback, for as long as the test
+	fmt.Printf("http://%s\n", l.Addr())
+	_, err = io.Copy(io.Discard, in)
+	return err
+}
+
+// get asks the emulator's control endpoints.
+func (u *upstream) get(path string) string {
+	u.t.Helper()
+	resp, err := upstreamClient.Get(u.url + path)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		u.t.Fatalf("%s: %s, %v", path, resp.Status, err)
+	}
+	return string(body)
+}
+
+var upstreamClient = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+
+// looks is how many calls have arrived.
+func (u *upstream) looks() int64 {
+	u.t.Helper()
+	var counts []emulator.Count
+	if err := json.Unmarshal([]byte(u.get("/_emulator/stats")), &counts); err != nil {
+		u.t.Fatal(err)
+	}
+	var n int64
+	for _, c := range counts {
+		n += c.Arrivals
+	}
+	return n
+}
+
+func (u *upstream) arrivals() []emulator.Arrival {
+	u.t.Helper()
+	var out []emulator.Arrival
+	for line := range strings.Lines(u.get("/_emulator/arrivals")) {
+		var a emulator.Arrival
+		if err := json.Unmarshal([]byte(line), &a); err != nil {
+			u.t.Fatal(err)
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+func (u *upstream) secrets() []string {
+	u.t.Helper()
+	return strings.Fields(u.get("/_emulator/secrets"))
+}
