@@ -87,6 +87,9 @@ func (cmd *pruneCmd) Run(ctx context.Context, sh *shell) error {
 	if err := sh.onlyHere("prune"); err != nil {
 		return err
 	}
+	if server := sh.env[serverVariable]; server != "" {
+		return usagef("%s is set, and prune works on the database itself: unset it where MIGWATCH_DATABASE_URL is set", serverVariable)
+	}
 	s, err := sh.settings()
 	if err != nil {
 		return err
