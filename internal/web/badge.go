@@ -45,7 +45,8 @@ func (u *UI) badge(w http.ResponseWriter, r *http.Request) {
 	}
 	v := &visit{u: u, w: w, r: r, text: text}
 	v.headers()
-	left, right, colour, status := "migwatch", "", badgeGrey, http.StatusOK
+	left, colour, status := "migwatch", badgeGrey, http.StatusOK
+	var right string
 	j, err := v.badgeJob()
 	var stated interface{ GetStatus() int }
 	switch {
