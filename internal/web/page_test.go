@@ -2,15 +2,22 @@ package web_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"migwatch/internal/cloudapi"
+	clouddts "migwatch/internal/cloudapi/dts"
+	"migwatch/internal/emulator"
 	"migwatch/internal/job"
+	"migwatch/internal/secret"
 	"migwatch/internal/web"
 )
 
@@ -314,13 +321,46 @@ func TestHostileTexts(t *testing.T) {
 
 const hostileLabel = `<script>alert('label')</script>`
 
-// hostile is a job whose every text is an attack.
+// hostile is a job whose every text is an attack: said by an upstream over HTTP, read as in earnest.
 func (r *rig) hostile() job.Key {
+	r.t.Helper()
+	const (
+		attack  = "<script>alert(2)</script> javascript:alert(3) https://evil.example/ \u202egnp.exe\u2066 \u200b\x1b[31m \" onload=\"alert(4)"
+		finally = "<a href=javascript:alert(7)>\u202etxet</a>"
+	)
+	said := func(response map[string]any) string {
+		body, err := json.Marshal(map[string]any{"Response": response})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		return "body " + strconv.Quote(string(body))
+	}
 	k := dts("ap-shanghai", "dts-hostile")
-	s := check(`<img src=x onerror=alert(1)>`, job.Failed, 40)
-	s.Message = "<script>alert(2)</script> javascript:alert(3) https://evil.example/ \u202egnp.exe\u2066 \u200b\x1b[31m \" onload=\"alert(4)"
-	s.RequestID = `"><script>alert(5)</script>`
-	r.watched(k, hostileLabel, at(1, s), at(2, check("}}{{.}}", job.Running, 50)), at(3, s),
-		failed(4, &job.LookError{Kind: job.Forbidden, Code: `<b onmouseover=alert(6)>`, Message: "<a href=javascript:alert(7)>\u202etxet</a>", RequestID: "<svg/onload=alert(8)>"}))
+	bad := said(map[string]any{"Status": "<img src=x onerror=alert(1)>", "Progress": "40", "ErrorMessage": attack, "RequestId": `"><script>alert(5)</script>`})
+	script, err := emulator.Parse("dts ap-shanghai dts-hostile\n  0s " + bad + "\n  1s " + said(map[string]any{"Status": "}}{{.}}"}) + "\n  2s " + bad + "\n  3s " +
+		said(map[string]any{"Error": map[string]any{"Code": "<b onmouseover=alert(6)>", "Message": finally}, "RequestId": "<svg/onload=alert(8)>"}) + "\n")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	now := time.Now()
+	up := emulator.New(emulator.Options{Now: func() time.Time { return now }, Script: script, DTS: emulator.DTSOptions{Credentials: []emulator.Credential{{ID: "AKIDx", Key: "x"}}}})
+	server := httptest.NewServer(up)
+	r.t.Cleanup(func() { up.Close(); server.Close() })
+	transport := cloudapi.NewTransport(cloudapi.Options{})
+	r.t.Cleanup(transport.Close)
+	client, err := clouddts.New(clouddts.Options{BaseURL: server.URL, Transport: transport, Keys: clouddts.Static(clouddts.Keys{SecretID: secret.New("AKIDx"), SecretKey: secret.New("x")})})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var steps []step
+	for n := range 4 {
+		seen, err := client.Look(r.t.Context(), k, func(context.Context) error { return nil })
+		if (err != nil) != (n == 3) {
+			r.t.Fatal(n, err)
+		}
+		steps = append(steps, step{after: time.Duration(n+1) * time.Minute, seen: seen, err: err})
+		now = now.Add(time.Second)
+	}
+	r.watched(k, hostileLabel, steps...)
 	return k
 }
