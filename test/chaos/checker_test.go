@@ -35,10 +35,14 @@ func (c *checker) wrong(invariant, format string, args ...any) {
 	c.found = append(c.found, invariant+" "+fmt.Sprintf(format, args...))
 }
 
-// limitsHold is I1, counted anew: the upstream's own counting is a second opinion.
+// limitsHold is I1, counted anew: the upstream's own counting is a second opinion. Seconds in which the
+// upstream's process stood still are left out: what it notes then is when it woke.
 func (c *checker) limitsHold() {
 	times := map[string][]time.Time{}
 	for _, a := range c.arrivals {
+		if c.stalled(a.at) {
+			continue
+		}
 		times[a.budget] = append(times[a.budget], a.at)
 		if a.limited {
 			c.wrong("I1", "%s was refused at %s: too many in a second", a.key, a.at.Format(time.StampMilli))
@@ -49,6 +53,13 @@ func (c *checker) limitsHold() {
 			c.wrong("I1", "%d looks in one second on %s, which allows %d: %s", n, budget, c.limits[budget], crowded(at, n))
 		}
 	}
+}
+
+// stalled reports whether the upstream stood still in the second that ends at at.
+func (c *checker) stalled(at time.Time) bool {
+	return slices.ContainsFunc(c.stalls, func(s stall) bool {
+		return !at.Before(s.From) && at.Sub(s.To) < time.Second+pulse+worstWake
+	})
 }
 
 // peak is the most instants within any second.

@@ -55,6 +55,7 @@ func chaos(t *testing.T, db *database, p plan, h harm) {
 	}
 	t.Logf("MIGWATCH_CHAOS_SEED=%d", seed)
 	r := newRig(t, db, p)
+	r.watch()
 	r.env["MIGWATCH_POLL_LEASE"] = lease.String()
 	r.env["MIGWATCH_POLL_TIMEOUT"] = "1s"
 	r.env["MIGWATCH_POLL_RESERVE"] = "500ms"
@@ -80,7 +81,8 @@ func chaos(t *testing.T, db *database, p plan, h harm) {
 	for budget, f := range measured(history) {
 		t.Logf("%-15s %v", budget, f)
 	}
-	t.Logf("%d invocations answered, %d could not work, %+v, %d events, %d snapshots", r.answers, r.refused, r.totals, len(history.events), len(history.snapshots))
+	t.Logf("%d invocations answered, %d could not work, %+v, %d events, %d snapshots, the upstream stood still %d times",
+		r.answers, r.refused, r.totals, len(history.events), len(history.snapshots), len(history.stalls))
 }
 
 // heal makes every job due with nothing broken any more, and says by when each must have been looked at:

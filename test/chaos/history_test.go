@@ -6,6 +6,7 @@ import "time"
 type history struct {
 	limits    map[string]int // budget: looks in any second
 	arrivals  []arrival      // the upstream's log, in the order of arrival
+	stalls    []stall        // when the upstream itself did not run
 	jobs      []jobRow
 	snapshots []snapshotRow // by job and seq
 	events    []eventRow    // by ID

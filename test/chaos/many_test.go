@@ -75,7 +75,7 @@ func TestManyProcesses(t *testing.T) {
 					t.Errorf("%s: %.2f looks a second, want at least %.2f", budget, f.perSecond, least)
 				}
 			}
-			t.Logf("%d invocations, %+v", r.answers, r.totals)
+			t.Logf("%d invocations, %+v, the upstream stood still %d times", r.answers, r.totals, len(h.stalls))
 		})
 	}
 }

@@ -78,7 +78,6 @@ func newRig(t *testing.T, db *database, p plan) *rig {
 		"MIGWATCH_WECHAT_URL": r.up.url, "MIGWATCH_WECHAT_ACCESS_TOKEN": token, "MIGWATCH_DTS_URL": r.up.url,
 		"MIGWATCH_POLL_RESERVE": "1s",
 	}
-	r.watch()
 	return r
 }
 
@@ -153,7 +152,9 @@ func (r *rig) together(n int, limit time.Duration) {
 	functions := make([]*scftest.Function, n)
 	for i := range functions {
 		functions[i] = r.start()
+		r.invoke(functions[i], i, 10*time.Second, "req-idle") // nothing is due: a cold start is not what is measured
 	}
+	r.watch()
 	end := time.Now().Add(limit)
 	ctx, cancel := context.WithDeadline(r.t.Context(), end)
 	defer cancel()
@@ -188,6 +189,7 @@ func (r *rig) history() history {
 			h.limits[k.Budget()] = wechatLimit
 		}
 	}
+	h.stalls = r.up.stalls()
 	for _, a := range r.up.arrivals() {
 		k := job.Key{Provider: job.Provider(a.API), Scope: a.Scope, ID: a.ID}
 		h.arrivals = append(h.arrivals, arrival{at: a.At, budget: k.Budget(), key: k.String(), verdict: a.Verdict, limited: a.Limited, requestID: a.RequestID})

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,6 +38,7 @@ func startUpstream(t testing.TB, script string) *upstream {
 	}
 	cmd := exec.Command("nice", "-n", "-15", self)
 	cmd.Env = append(os.Environ(), upstreamRole+"="+t.Name())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Linux weighs sessions against each other first
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -63,6 +66,7 @@ func startUpstream(t testing.TB, script string) *upstream {
 
 // playUpstream is the other process. It ends when its standard input does: with the test, however that ends.
 func playUpstream(seed string) error {
+	_ = os.WriteFile("/proc/self/autogroup", []byte("-15"), 0) // where there is one and it may
 	in := bufio.NewReader(os.Stdin)
 	var size int
 	if _, err := fmt.Fscanln(in, &size); err != nil {
@@ -85,7 +89,12 @@ func playUpstream(seed string) error {
 	if err != nil {
 		return err
 	}
-	go func() { _ = http.Serve(l, up) }() //nolint:gosec // on loopback, for as long as the test
+	var own stalls
+	go own.watch()
+	mux := http.NewServeMux()
+	mux.Handle("/", up)
+	mux.HandleFunc(stallsPath, func(w http.ResponseWriter, _ *http.Request) { own.write(w) })
+	go func() { _ = http.Serve(l, mux) }() //nolint:gosec // on loopback, for as long as the test
 	fmt.Printf("http://%s\n", l.Addr())
 	_, err = io.Copy(io.Discard, in)
 	return err
@@ -138,4 +147,49 @@ func (u *upstream) arrivals() []emulator.Arrival {
 func (u *upstream) secrets() []string {
 	u.t.Helper()
 	return strings.Fields(u.get("/_emulator/secrets"))
+}
+
+const stallsPath = "/_chaos/stalls"
+
+// stall is a time in which the upstream's own process did not run: arrivals were noted late, and say
+// nothing about when they came.
+type stall struct{ From, To time.Time }
+
+const (
+	pulse     = 5 * time.Millisecond
+	worstWake = 15 * time.Millisecond // later than this is a stall
+)
+
+// stalls finds times in which this process did not run, by sleeping for short spans.
+type stalls struct {
+	mu   sync.Mutex
+	list []stall
+}
+
+func (s *stalls) watch() {
+	for last := time.Now(); ; {
+		time.Sleep(pulse)
+		now := time.Now()
+		if now.Sub(last) > pulse+worstWake {
+			s.mu.Lock()
+			s.list = append(s.list, stall{last, now})
+			s.mu.Unlock()
+		}
+		last = now
+	}
+}
+
+func (s *stalls) write(w io.Writer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = json.NewEncoder(w).Encode(s.list)
+}
+
+func (u *upstream) stalls() []stall {
+	u.t.Helper()
+	var out []stall
+	if err := json.Unmarshal([]byte(u.get(stallsPath)), &out); err != nil {
+		u.t.Fatal(err)
+	}
+	return out
 }
