@@ -42,6 +42,7 @@ type cli struct {
 
 	Migrate migrateCmd `cmd:"" group:"database" help:"Bring the database's schema to this build's version."`
 	Prune   pruneCmd   `cmd:"" group:"database" help:"Delete what is older than the retention says."`
+	Rekey   rekeyCmd   `cmd:"" group:"database" help:"Seal stored secrets anew with the first of MIGWATCH_ENCRYPTION_KEYS."`
 
 	Doctor     doctorCmd     `cmd:"" group:"more" help:"Check everything, and say what to do about what is wrong."`
 	NewKey     keyCmd        `cmd:"" name:"key" group:"more" help:"Make an API key or an encryption key."`

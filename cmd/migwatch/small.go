@@ -1,15 +1,11 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"runtime"
-	"time"
 
 	"migwatch/client"
 	"migwatch/internal/app"
-	"migwatch/internal/job"
 	"migwatch/internal/secret"
 )
 
@@ -75,60 +71,4 @@ func (cmd *openCmd) Run(sh *shell) error {
 	}
 	_, err = fmt.Fprintln(sh.out, c.PageURL(k))
 	return err
-}
-
-type pruneCmd struct {
-	Snapshots string `placeholder:"AGE" help:"Delete snapshots of final jobs older than that, as in 90d; 0 keeps them. Unless given, MIGWATCH_RETENTION_SNAPSHOTS."`
-	Events    string `placeholder:"AGE" help:"The same for events. Unless given, MIGWATCH_RETENTION_EVENTS."`
-}
-
-// Run deletes what is too old. It goes over all jobs once; ticks do the same a little at a time.
-func (cmd *pruneCmd) Run(ctx context.Context, sh *shell) error {
-	if err := sh.onlyHere("prune"); err != nil {
-		return err
-	}
-	if server := sh.env[serverVariable]; server != "" {
-		return usagef("%s is set, and prune works on the database itself: unset it where MIGWATCH_DATABASE_URL is set", serverVariable)
-	}
-	s, err := sh.settings()
-	if err != nil {
-		return err
-	}
-	keep := job.Retention{Snapshots: s.RetainSnapshots, Events: s.RetainEvents}
-	if keep.Snapshots, err = age("--snapshots", cmd.Snapshots, keep.Snapshots); err != nil {
-		return err
-	}
-	if keep.Events, err = age("--events", cmd.Events, keep.Events); err != nil {
-		return err
-	}
-	if keep == (job.Retention{}) {
-		return usagef("nothing says what is too old: give --snapshots or --events, or set MIGWATCH_RETENTION_SNAPSHOTS or MIGWATCH_RETENTION_EVENTS")
-	}
-	if err := exists(s.Database); err != nil {
-		return err
-	}
-	db, err := sh.openStore(s)
-	if err != nil {
-		return err
-	}
-	if err := db.Ready(ctx); err != nil {
-		return err
-	}
-	deleted, err := db.Prune(ctx, keep, 0)
-	if sh.JSON {
-		return errors.Join(err, printJSON(sh.out, map[string]int64{"deleted": deleted}))
-	}
-	_, printErr := fmt.Fprintf(sh.out, "%d row%s deleted\n", deleted, plural(int(deleted)))
-	return errors.Join(err, printErr)
-}
-
-func age(flag, text string, otherwise time.Duration) (time.Duration, error) {
-	if text == "" {
-		return otherwise, nil
-	}
-	d, err := span(text)
-	if err != nil {
-		return 0, usagef("%s: %q is no age such as 90d or 12h", flag, text)
-	}
-	return d, nil
 }
