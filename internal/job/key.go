@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"sync"
 )
 
 // Provider is the upstream API a job lives in.
@@ -40,11 +41,16 @@ type InvalidError struct {
 func (e *InvalidError) Error() string { return e.Field + ": " + e.Reason }
 
 // IDs are checked where they enter, because engines disagree about case, accents, trailing blanks and NUL.
+// Patterns are compiled when first needed: a cold start that checks no ID does not wait for them.
 var (
-	wechatScope = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,63}$`)
-	dtsScope    = regexp.MustCompile(`^[a-z]{2}-[a-z]+(-[a-z0-9]+)*$`)
-	dtsID       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+	wechatScope = lazily(`^[A-Za-z0-9][A-Za-z0-9-]{0,63}$`)
+	dtsScope    = lazily(`^[a-z]{2}-[a-z]+(-[a-z0-9]+)*$`)
+	dtsID       = lazily(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 )
+
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 // maxScope bounds a region, whose pattern has no end of its own.
 const maxScope = 64
@@ -53,17 +59,17 @@ const maxScope = 64
 func (k Key) Validate() error {
 	switch k.Provider {
 	case WeChat:
-		if !wechatScope.MatchString(k.Scope) {
+		if !wechatScope().MatchString(k.Scope) {
 			return &InvalidError{"scope", fmt.Sprintf("%q is not a WeChat cloud environment ID (letters, digits and hyphens, 64 at most)", k.Scope)}
 		}
 		if n, err := strconv.ParseInt(k.ID, 10, 64); err != nil || n < 1 || strconv.FormatInt(n, 10) != k.ID {
 			return &InvalidError{"job_id", fmt.Sprintf("%q is not a WeChat job ID (a decimal number from 1 to 2^63-1)", k.ID)}
 		}
 	case DTS:
-		if !dtsScope.MatchString(k.Scope) || len(k.Scope) > maxScope {
+		if !dtsScope().MatchString(k.Scope) || len(k.Scope) > maxScope {
 			return &InvalidError{"scope", fmt.Sprintf("%q is not a Tencent Cloud region such as ap-shanghai", k.Scope)}
 		}
-		if !dtsID.MatchString(k.ID) {
+		if !dtsID().MatchString(k.ID) {
 			return &InvalidError{"job_id", fmt.Sprintf("%q is not a DTS job ID such as dts-dau5czmd", k.ID)}
 		}
 	default:
