@@ -85,10 +85,13 @@ func (l *loader) together(w WeChat, aesKeys bool) {
 	} else if !id && (token || aesKeys) {
 		l.add("MIGWATCH_WECHAT_APPID", "is missing; a ticket push is only taken when it is for this app ID")
 	}
-	// The query function receives pushes with the ID alone: what it does not need, it should not hold.
-	pushesOnly := token && !l.place.holdsCloudKeys()
-	if id && !secretSet && !pushesOnly {
+	// Pushes are received with the ID alone: who fetches no tokens should not hold the secret.
+	switch elsewhere := !w.AccessToken.IsZero() || !w.TokenURL.IsZero(); {
+	case !id || secretSet || token || elsewhere:
+	case l.place.holdsCloudKeys():
 		l.add("MIGWATCH_WECHAT_APPSECRET", "is missing; MIGWATCH_WECHAT_APPID is set, and tokens need both")
+	default:
+		l.add("MIGWATCH_WECHAT_CALLBACK_TOKEN", "is missing; MIGWATCH_WECHAT_APPID is set, and here it serves to receive ticket pushes alone")
 	}
 }
 

@@ -89,7 +89,6 @@ func TestLoadRefuses(t *testing.T) {
 		"AES key":                      {with(base, "MIGWATCH_WECHAT_CALLBACK_AES_KEYS", aesKey+",canary"), config.Local, "key 2 of 2 is not an EncodingAESKey"},
 		"three AES keys":               {with(base, "MIGWATCH_WECHAT_CALLBACK_AES_KEYS", aesKey+","+aesKey+","+aesKey), config.Local, "has 3 keys"},
 		"half credentials":             {with(base, "TENCENTCLOUD_SECRETID", "canary"), config.Local, "TENCENTCLOUD_SECRETKEY: is missing"},
-		"pushes only, but it fetches":  {with(cloud, "MIGWATCH_DATABASE_URL", "mysql://h/db", "MIGWATCH_WECHAT_APPID", "wx1", "MIGWATCH_WECHAT_CALLBACK_TOKEN", "t", "MIGWATCH_WECHAT_CALLBACK_AES_KEYS", aesKey), config.Poll, "MIGWATCH_WECHAT_APPSECRET: is missing"},
 		"odd name":                     {with(base, "MIGWATCH_LOG_LEVEL", "x", "MIGWATCH_\nX", "1"), config.Local, `"MIGWATCH_\nX": there is no such setting`},
 		"a file where there is no way": {with(base, "MIGWATCH_READ_KEYS_FILE", "/denied"), config.Local, "may not be read by this user"},
 	} {

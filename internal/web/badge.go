@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
 	"migwatch/internal/job"
@@ -35,8 +36,10 @@ const badgeGrey = "#6b7280"
 // maxBadge is how many characters of a label a badge shows.
 const maxBadge = 40
 
-var badgeTemplate = template.Must(template.New("badge").Parse(`<svg xmlns="http://www.w3.org/2000/svg" width="{{.W}}" height="20" role="img" aria-label="{{.Left}}: {{.Right}}"><title>{{.Left}}: {{.Right}}</title><clipPath id="r"><rect width="{{.W}}" height="20" rx="4"/></clipPath><g clip-path="url(#r)"><rect width="{{.LeftW}}" height="20" fill="#3d4652"/><rect x="{{.LeftW}}" width="{{.W}}" height="20" fill="{{.Colour}}"/></g><g fill="#fff" font-family="Verdana,DejaVu Sans,PingFang SC,Noto Sans CJK SC,sans-serif" font-size="11" text-anchor="middle"><text x="{{.LeftX}}" y="14">{{.Left}}</text><text x="{{.RightX}}" y="14">{{.Right}}</text></g></svg>
+var badgeTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("badge").Parse(`<svg xmlns="http://www.w3.org/2000/svg" width="{{.W}}" height="20" role="img" aria-label="{{.Left}}: {{.Right}}"><title>{{.Left}}: {{.Right}}</title><clipPath id="r"><rect width="{{.W}}" height="20" rx="4"/></clipPath><g clip-path="url(#r)"><rect width="{{.LeftW}}" height="20" fill="#3d4652"/><rect x="{{.LeftW}}" width="{{.W}}" height="20" fill="{{.Colour}}"/></g><g fill="#fff" font-family="Verdana,DejaVu Sans,PingFang SC,Noto Sans CJK SC,sans-serif" font-size="11" text-anchor="middle"><text x="{{.LeftX}}" y="14">{{.Left}}</text><text x="{{.RightX}}" y="14">{{.Right}}</text></g></svg>
 `))
+})
 
 func (u *UI) badge(w http.ResponseWriter, r *http.Request) {
 	text := catalogs()[languages[0].name] // one address, one picture: only ?lang changes it
@@ -123,7 +126,7 @@ func textWidth(s string) int {
 
 func writeBadge(w http.ResponseWriter, status int, b badge) {
 	var out bytes.Buffer
-	if err := badgeTemplate.Execute(&out, b); err != nil {
+	if err := badgeTemplate().Execute(&out, b); err != nil {
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
 	}

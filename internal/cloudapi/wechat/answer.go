@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"migwatch/internal/cloudapi"
@@ -117,13 +118,15 @@ func jobText(f cloudapi.Fields) (string, error) {
 }
 
 // trailer is what may end an errmsg: the call's request ID in one of two forms.
-var trailer = regexp.MustCompile(`(?i)(?:^|[\s,;]+)(rid|hint)\s*:\s*(?:\[([^\[\]]*)\]|([0-9A-Za-z_-]+))\s*$`)
+var trailer = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(?:^|[\s,;]+)(rid|hint)\s*:\s*(?:\[([^\[\]]*)\]|([0-9A-Za-z_-]+))\s*$`)
+})
 
 // splitRequestID takes the request ID off the end of an errmsg, so that equal errors compare equal.
 func splitRequestID(errmsg string) (message, requestID string) {
 	message = strings.TrimSpace(errmsg)
 	for range 2 { // a rid and a hint may both be there; the rid is the better one
-		m := trailer.FindStringSubmatchIndex(message)
+		m := trailer().FindStringSubmatchIndex(message)
 		if m == nil {
 			break
 		}
