@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -30,39 +28,29 @@ func maxLate(shared bool) time.Duration {
 // One statement moves the row, by the database's clock at that very moment: the transaction's start
 // would, after a wait for the row, hand out slots in the past. A second reads where the row stands
 // together with the clock, so that slots become local instants without trusting this process's clock.
-// They are no transaction: a process frozen between the two would hold everybody's row. Instead each
-// reservation leaves a token, and where another's has replaced it the slots are void.
+// They are one transaction: without it, of processes that come at the same moment each replaces what
+// the other was about to read, and eight pollers on MariaDB wasted three of four slots (5 looks a second
+// of 20). A process frozen between the two holds everybody's row, until the server ends idle ones.
 func (s *Store) Reserve(ctx context.Context, budget string, n int, pace job.Pace, horizon time.Duration) (job.Slots, error) {
 	wanted := n
 	n += int(s.spare.Load())
 	alone, shared := total(pace.Alone, n), total(pace.Shared, n)
 	token := randomHex(8)
-	var moved int64
-	err := s.exec(ctx, func(db *gorm.DB) error {
-		done := db.Exec(s.d.sql(reserveUpdate), s.holder, lonely.Milliseconds(), lonely.Milliseconds(),
+	var moved, next, step, now int64
+	var asked, answered time.Time
+	err := s.inTx(ctx, func(tx *gorm.DB) error {
+		done := tx.Exec(s.d.sql(reserveUpdate), s.holder, lonely.Milliseconds(), lonely.Milliseconds(),
 			s.holder, lonely.Milliseconds(), alone, shared, s.holder, lonely.Milliseconds(), alone, shared, s.holder, token, budget, horizon.Milliseconds())
-		moved = done.RowsAffected
-		return done.Error
+		if moved = done.RowsAffected; done.Error != nil || moved == 0 {
+			return done.Error
+		}
+		asked = time.Now()
+		err := tx.Raw(s.d.sql(reservedSelect), budget, token).Row().Scan(&next, &step, &now)
+		answered = time.Now()
+		return err
 	})
 	if err != nil || moved == 0 {
 		return job.Slots{}, reserveError(budget, err)
-	}
-	var next, step, now int64
-	asked := time.Now()
-	err = s.exec(ctx, func(db *gorm.DB) error {
-		asked, step = time.Now(), 0
-		err := db.Raw(s.d.sql(reservedSelect), budget, token).Row().Scan(&next, &step, &now)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		return err
-	})
-	if err != nil {
-		return job.Slots{}, reserveError(budget, err)
-	}
-	answered := time.Now()
-	if step == 0 {
-		return job.Slots{First: answered}, nil
 	}
 	slots := job.Slots{First: answered.Add(time.Duration(next-step-now) * time.Millisecond), Step: pace.Alone, N: n, Late: maxLate(step != alone)}
 	if step != alone {
