@@ -16,7 +16,7 @@ func (s *Store) Jobs(ctx context.Context, f job.Filter, after *job.Place, limit 
 	statement, args := listSelect(f, after, limit)
 	var list []job.Listed
 	err := s.query(ctx, func(db *gorm.DB) error {
-		rows, err := db.Raw(statement, args...).Rows()
+		rows, err := s.rows(db, statement, args...)
 		if err != nil {
 			return err
 		}

@@ -32,6 +32,7 @@ func mysqlDialect(u *url.URL) (dialect, error) {
 		return dialect{}, badURL("has parameters that MySQL's driver does not take (tls?)")
 	}
 	return dialect{
+		bound:     &bound{},
 		name:      "mysql",
 		clock:     `CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)`,
 		now:       `CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)`,

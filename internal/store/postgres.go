@@ -29,6 +29,7 @@ func postgresDialect(u *url.URL) (dialect, error) {
 		config.RuntimeParams["application_name"] = "migwatch"
 	}
 	return dialect{
+		bound: &bound{}, numbered: true, values: true,
 		name:      "postgres",
 		clock:     `CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)`,
 		now:       `CAST(FLOOR(EXTRACT(EPOCH FROM statement_timestamp()) * 1000) AS BIGINT)`,

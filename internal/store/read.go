@@ -20,7 +20,7 @@ const findSelect = `SELECT ` + jobColumns + jobTables + `WHERE jobs.provider = ?
 func (s *Store) find(ctx context.Context, k job.Key) (jobRow, error) {
 	var found []jobRow
 	err := s.query(ctx, func(db *gorm.DB) error {
-		rows, err := db.Raw(findSelect, string(k.Provider), k.Scope, k.ID).Rows()
+		rows, err := s.rows(db, findSelect, string(k.Provider), k.Scope, k.ID)
 		if err != nil {
 			return err
 		}
@@ -62,18 +62,18 @@ func (s *Store) History(ctx context.Context, k job.Key, span job.Span, limit int
 	statement, args := historySelect(k, span, limit)
 	var list []job.Snapshot
 	err := s.query(ctx, func(db *gorm.DB) error {
-		rows, err := db.Raw(statement, args...).Rows()
+		rows, err := s.rows(db, statement, args...)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
-		list = []job.Snapshot{}
-		for rows.Next() {
-			var n nullSnapshot
-			if err := rows.Scan(n.into()...); err != nil {
+		list = make([]job.Snapshot, 0, min(limit, maxIDs))
+		var n nullSnapshot
+		for into := n.into(); rows.Next(); {
+			if err := rows.Scan(into...); err != nil {
 				return err
 			}
-			list = append(list, *n.snapshot())
+			list = append(list, n.snapshot())
 		}
 		return rows.Err()
 	})
@@ -114,7 +114,7 @@ func (s *Store) Events(ctx context.Context, f job.Filter, after int64, limit int
 	statement, args := eventsSelect(f, after, limit)
 	var list []job.Event
 	err := s.query(ctx, func(db *gorm.DB) error {
-		rows, err := db.Raw(statement, args...).Rows()
+		rows, err := s.rows(db, statement, args...)
 		if err != nil {
 			return err
 		}

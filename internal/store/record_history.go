@@ -26,16 +26,16 @@ func (s *Store) writeHistory(tx *gorm.DB, group []job.Outcome, rest []int) error
 			events = append(events, o)
 		}
 	}
-	if err := addSnapshots(tx, added); err != nil {
+	if err := s.addSnapshots(tx, added); err != nil {
 		return err
 	}
 	if err := s.extendSnapshots(tx, extended); err != nil {
 		return err
 	}
-	return addEvents(tx, events)
+	return s.addEvents(tx, events)
 }
 
-func addSnapshots(tx *gorm.DB, outcomes []*job.Outcome) error {
+func (s *Store) addSnapshots(tx *gorm.DB, outcomes []*job.Outcome) error {
 	if len(outcomes) == 0 {
 		return nil
 	}
@@ -46,36 +46,43 @@ func addSnapshots(tx *gorm.DB, outcomes []*job.Outcome) error {
 			n.Message, valueOrNil(n.RecordsSucceeded), valueOrNil(n.RecordsFailed), n.RequestID,
 			millis(n.FirstObservedAt), millis(n.LastObservedAt), n.Observations)
 	}
-	return tx.Exec(`INSERT INTO snapshots (job, seq, phase, status, progress, check_flag, error_code, message, records_succeeded, records_failed, request_id,
-		first_observed_at, last_observed_at, observations) VALUES `+tuples(len(outcomes), 14), args...).Error
+	_, err := s.run(tx, `INSERT INTO snapshots (job, seq, phase, status, progress, check_flag, error_code, message, records_succeeded, records_failed, request_id,
+		first_observed_at, last_observed_at, observations) VALUES `+tuples(len(outcomes), 14), args...)
+	return err
 }
 
 func (s *Store) extendSnapshots(tx *gorm.DB, outcomes []*job.Outcome) error {
 	if len(outcomes) == 0 {
 		return nil
 	}
-	args := make([]any, 0, 4*len(outcomes))
+	args := make([]any, 0, 5*len(outcomes))
 	for _, o := range outcomes {
 		n := o.Job.Latest
-		args = append(args, o.Claim.Row, n.Seq, millis(n.LastObservedAt), n.Observations)
+		args = append(args, millis(n.LastObservedAt), n.Observations, o.Claim.Row, n.Seq, n.Observations-1)
 	}
-	rows := s.d.derived(len(outcomes), "iiii", "v_job", "v_seq", "v_last", "v_seen")
-	done := tx.Exec(s.d.updateFrom("snapshots", rows, `snapshots.job = v.v_job AND snapshots.seq = v.v_seq AND snapshots.observations = v.v_seen - 1`,
-		`last_observed_at = v.v_last, observations = v.v_seen`), args...)
-	if done.Error == nil && done.RowsAffected != int64(len(outcomes)) {
-		return fmt.Errorf("%d of %d snapshots are not as their claims saw them", int64(len(outcomes))-done.RowsAffected, len(outcomes))
+	statement := extendOne
+	if len(outcomes) > 1 {
+		table := s.d.derived(len(outcomes), "iiiii", "v_last", "v_seen", "v_job", "v_seq", "v_before")
+		statement = s.d.updateFrom("snapshots", table, `snapshots.job = v.v_job AND snapshots.seq = v.v_seq AND snapshots.observations = v.v_before`,
+			`last_observed_at = v.v_last, observations = v.v_seen`)
 	}
-	return done.Error
+	done, err := s.run(tx, statement, args...)
+	if err == nil && done != int64(len(outcomes)) {
+		return fmt.Errorf("%d of %d snapshots are not as their claims saw them", int64(len(outcomes))-done, len(outcomes))
+	}
+	return err
 }
+
+const extendOne = `UPDATE snapshots SET last_observed_at = ?, observations = ? WHERE job = ? AND seq = ? AND observations = ?`
 
 // addEvents numbers events from one row that stays locked until COMMIT. So their IDs ascend in the
 // order of commits, without gaps: whoever has seen an ID can never be shown a smaller one later. It is
 // the last thing a transaction does: transactions queue here only for the length of a COMMIT.
-func addEvents(tx *gorm.DB, outcomes []*job.Outcome) error {
+func (s *Store) addEvents(tx *gorm.DB, outcomes []*job.Outcome) error {
 	if len(outcomes) == 0 {
 		return nil
 	}
-	if err := tx.Exec(`UPDATE sequences SET value = value + ? WHERE name = 'events'`, len(outcomes)).Error; err != nil {
+	if _, err := s.run(tx, `UPDATE sequences SET value = value + ? WHERE name = 'events'`, len(outcomes)); err != nil {
 		return err
 	}
 	var last int64
@@ -88,7 +95,8 @@ func addEvents(tx *gorm.DB, outcomes []*job.Outcome) error {
 		args = append(args, last-int64(len(outcomes)-1-i), o.Claim.Row, string(e.Key.Provider), e.Key.Scope, e.Key.ID,
 			string(e.From), string(e.To), millis(e.At), e.Seq, e.Message)
 	}
-	return tx.Exec(`INSERT INTO events (id, job, provider, scope, job_id, from_phase, to_phase, at, seq, message) VALUES `+tuples(len(outcomes), 10), args...).Error
+	_, err := s.run(tx, `INSERT INTO events (id, job, provider, scope, job_id, from_phase, to_phase, at, seq, message) VALUES `+tuples(len(outcomes), 10), args...)
+	return err
 }
 
 // tuples is n rows of columns placeholders.

@@ -28,7 +28,26 @@ const (
 // again runs work until it succeeds, fails for good, or was tried maxTries times: with full jitter and
 // within ctx. What is left over comes back in words that may be shown where nothing works at all.
 func (s *Store) again(ctx context.Context, work func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	err, last := s.try(ctx, work)
+	if err == nil {
+		return nil
+	}
+	if !last {
+		err = s.tryMore(ctx, work, err)
+	}
+	return s.explain(err)
+}
+
+// try runs work once, and tells whether what it failed with is the last word.
+func (s *Store) try(ctx context.Context, work func(ctx context.Context) error) (err error, last bool) {
+	try, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	err = work(try)
+	return err, err != nil && !s.worthwhile(err) && (try.Err() == nil || ctx.Err() != nil)
+}
+
+func (s *Store) tryMore(ctx context.Context, work func(ctx context.Context) error, first error) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout-tryTimeout)
 	defer cancel()
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval = 10 * time.Millisecond
@@ -36,15 +55,16 @@ func (s *Store) again(ctx context.Context, work func(ctx context.Context) error)
 	wait.MaxInterval = time.Second
 	wait.RandomizationFactor = 1
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		try, cancel := context.WithTimeout(ctx, tryTimeout)
-		defer cancel()
-		err := work(try)
-		if err != nil && !s.worthwhile(err) && (try.Err() == nil || ctx.Err() != nil) {
-			return struct{}{}, backoff.Permanent(err)
+		err, last := first, false
+		if first = nil; err == nil {
+			err, last = s.try(ctx, work)
+		}
+		if last {
+			err = backoff.Permanent(err)
 		}
 		return struct{}{}, err
 	}, backoff.WithBackOff(wait), backoff.WithMaxTries(maxTries))
-	return s.explain(err)
+	return err
 }
 
 // worthwhile reports whether what failed with err may succeed when it is run again.

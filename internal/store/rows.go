@@ -33,7 +33,8 @@ func int64OrNil(n sql.NullInt64) *int64 {
 	if !n.Valid {
 		return nil
 	}
-	return &n.Int64
+	v := n.Int64
+	return &v
 }
 
 func valueOrNil(n *int64) any {
@@ -94,7 +95,10 @@ func (s *Store) scanJob(rows scanner) (jobRow, error) {
 			j.File.URL = plain
 		}
 	}
-	j.Latest = snap.snapshot()
+	if snap.seq.Valid {
+		latest := snap.snapshot()
+		j.Latest = &latest
+	}
 	return r, nil
 }
 
@@ -109,11 +113,9 @@ func (n *nullSnapshot) into() []any {
 		&n.first, &n.last, &n.seen}
 }
 
-func (n *nullSnapshot) snapshot() *job.Snapshot {
-	if !n.seq.Valid {
-		return nil
-	}
-	return &job.Snapshot{
+// snapshot copies: n may be scanned into again.
+func (n *nullSnapshot) snapshot() job.Snapshot {
+	return job.Snapshot{
 		Seq: n.seq.Int64,
 		Seen: job.Seen{
 			Phase: job.Phase(n.phase.String), Status: n.status.String, Message: n.message.String, RequestID: n.requestID.String,

@@ -27,7 +27,8 @@ func sqliteDialect(path string) (dialect, error) {
 	}
 	clock := `CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)`
 	return dialect{
-		name: "sqlite", clock: clock, now: clock, integer: "?", text: "?",
+		bound: &bound{},
+		name:  "sqlite", clock: clock, now: clock, integer: "?", text: "?",
 		open: func(maxConns int) (*sql.DB, *sql.DB, error) { return openSQLite(path, maxConns) },
 		dialector: func(pool *sql.DB) gorm.Dialector {
 			return sqliteTranslator{sqlite.New(sqlite.Config{DriverName: sqliteDriver, Conn: pool})}

@@ -44,7 +44,7 @@ func (s *Store) Watch(ctx context.Context, k job.Key, c job.Change) (j job.Job, 
 		case err == nil:
 			j, err = s.change(ctx, row, c)
 		case errors.Is(err, job.ErrNotWatched):
-			if err = s.insert(ctx, k, c); err == nil {
+			if err = s.begin(ctx, k, c); err == nil {
 				created = true
 				j, err = s.Job(ctx, k)
 			}
@@ -59,7 +59,7 @@ func (s *Store) Watch(ctx context.Context, k job.Key, c job.Change) (j job.Job, 
 	return j, false, fmt.Errorf("watch %s: others watch and unwatch it all the time", k)
 }
 
-func (s *Store) insert(ctx context.Context, k job.Key, c job.Change) error {
+func (s *Store) begin(ctx context.Context, k job.Key, c job.Change) error {
 	now, err := s.Now(ctx)
 	if err != nil {
 		return err

@@ -35,8 +35,8 @@ CREATE INDEX jobs_phase_changed ON jobs (phase, changed_at, id);
 CREATE INDEX jobs_scope_changed ON jobs (scope, changed_at, id);
 CREATE INDEX jobs_provider_changed ON jobs (provider, changed_at, id);
 CREATE INDEX jobs_provider_phase_changed ON jobs (provider, phase, changed_at, id);
-CREATE INDEX jobs_failing ON jobs (error_kind);
-CREATE INDEX jobs_paused ON jobs (paused);
+CREATE INDEX jobs_failing ON jobs (error_kind) WHERE error_kind > '';
+CREATE INDEX jobs_paused ON jobs (paused) WHERE paused = 1;
 
 CREATE TABLE snapshots (
     job               INTEGER NOT NULL,
