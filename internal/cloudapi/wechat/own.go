@@ -45,7 +45,7 @@ type Own struct {
 	transport *cloudapi.Transport
 	vault     Vault
 	now       func() time.Time
-	turn      chan struct{} // held by the one caller that talks to the vault
+	turn      turn // held by the one caller that talks to the vault
 
 	mu      sync.Mutex
 	token   secret.Text
@@ -70,7 +70,7 @@ func NewOwn(o OwnOptions) (*Own, error) {
 		endpoint: base.JoinPath(tokenPath), appID: o.AppID, secret: o.AppSecret,
 		app:       secret.New(o.AppID + "\n" + o.AppSecret.Reveal()).Fingerprint(),
 		transport: o.Transport, vault: o.Vault, now: o.Now,
-		turn: make(chan struct{}, 1), refused: map[string]bool{},
+		turn: newTurn(), refused: map[string]bool{},
 	}, nil
 }
 
@@ -81,20 +81,10 @@ func (o *Own) Token(ctx context.Context) (secret.Text, error) {
 	if fresh {
 		return held, nil
 	}
-	if held.IsZero() {
-		select {
-		case o.turn <- struct{}{}:
-		case <-ctx.Done():
-			return secret.Text{}, ctx.Err()
-		}
-	} else {
-		select {
-		case o.turn <- struct{}{}:
-		default:
-			return held, nil
-		}
+	if taken, err := o.turn.take(ctx, !held.IsZero()); !taken {
+		return held, err
 	}
-	defer func() { <-o.turn }()
+	defer o.turn.give()
 	if held, fresh = o.held(); fresh {
 		return held, nil
 	}

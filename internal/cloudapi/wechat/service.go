@@ -36,7 +36,7 @@ type Service struct {
 	url       *url.URL
 	transport *cloudapi.Transport
 	now       func() time.Time
-	turn      chan struct{} // held by the one caller that asks the service
+	turn      turn // held by the one caller that asks the service
 
 	mu      sync.Mutex
 	token   secret.Text // none before the first, and after a refusal
@@ -58,7 +58,7 @@ func NewService(o ServiceOptions) (*Service, error) {
 		return nil, errors.New("MIGWATCH_WECHAT_TOKEN_URL is not an http or https URL with a host")
 	}
 	u.Fragment, u.RawFragment = "", ""
-	return &Service{url: u, transport: o.Transport, now: o.Now, turn: make(chan struct{}, 1)}, nil
+	return &Service{url: u, transport: o.Transport, now: o.Now, turn: newTurn()}, nil
 }
 
 // Token gives the token at hand, or asks the service for one. While a token that is still good is
@@ -68,20 +68,10 @@ func (s *Service) Token(ctx context.Context) (secret.Text, error) {
 	if fresh || err != nil {
 		return held, err
 	}
-	if held.IsZero() {
-		select {
-		case s.turn <- struct{}{}:
-		case <-ctx.Done():
-			return secret.Text{}, ctx.Err()
-		}
-	} else {
-		select {
-		case s.turn <- struct{}{}:
-		default:
-			return held, nil
-		}
+	if taken, err := s.turn.take(ctx, !held.IsZero()); !taken {
+		return held, err
 	}
-	defer func() { <-s.turn }()
+	defer s.turn.give()
 	held, fresh, err = s.held() // another caller may have been here meanwhile
 	if fresh || err != nil {
 		return held, err
