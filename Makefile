@@ -5,6 +5,7 @@ PACKAGES      ?= ./...
 BENCH         ?= .
 BENCHTIME     ?= 1s
 FUZZTIME      ?= 10s
+CHAOS         ?= .
 DEPLOY_TEST   := test/deploy
 
 .PHONY: help
@@ -43,6 +44,10 @@ bench: ## run the benchmarks; BENCH=pattern BENCHTIME=1s PACKAGES=./...
 .PHONY: coldstart
 coldstart: ## measure cold starts and idle ticks of the built functions
 	$(GO) test -run '^$$' -bench . -benchtime 30x ./test/coldstart
+
+.PHONY: chaos
+chaos: ## freeze and kill functions and databases for half an hour, and check what was recorded; CHAOS=pattern
+	MIGWATCH_CHAOS=long $(GO) test -count=1 -v -timeout 90m -run '$(CHAOS)' ./test/chaos
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (10s)

@@ -116,6 +116,7 @@ func (c *checker) oneLookPerEpoch() {
 	looks := c.looks()
 	deeds := byJob(c.deeds, func(d deed) int64 { return d.job })
 	for _, j := range c.jobs {
+		c.leasesHold(j, deeds[j.id])
 		c.looksHaveClaims(j, looks[j.key], deeds[j.id])
 		if n := len(looks[j.key]); c.calm && n != 1 {
 			c.wrong("I2", "%s was looked at %d times, not once", j.key, n)
@@ -155,6 +156,25 @@ func (c *checker) looksHaveClaims(j jobRow, looks []arrival, deeds []deed) {
 		if n >= len(answered) || answered[n] > at+clockError {
 			c.wrong("I3", "%s: record %d at %d has no answered look before it: %v", j.key, n+1, at, answered)
 			break
+		}
+	}
+}
+
+// leasesHold wants each claim to come when the one before it had ended: written, given back, or run out.
+func (c *checker) leasesHold(j jobRow, deeds []deed) {
+	ends := map[int64]int64{} // epoch: when its claim ended
+	for _, d := range deeds {
+		switch end, known := ends[d.epoch]; {
+		case d.what == "claim":
+			ends[d.epoch] = d.until
+		case known:
+			ends[d.epoch] = min(end, d.at)
+		}
+	}
+	for _, d := range deeds {
+		if before, known := ends[d.epoch-1]; d.what == "claim" && known && d.at+clockError < before {
+			c.wrong("I2", "%s: epoch %d was claimed %d ms before the claim of epoch %d ended", j.key, d.epoch, before-d.at, d.epoch-1)
+			return
 		}
 	}
 }

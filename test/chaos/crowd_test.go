@@ -203,7 +203,7 @@ func (m *monkey) harm(h harm) {
 			f.Kill()
 		} else {
 			m.freezes++
-			m.freeze(f, &thaws)
+			m.freeze(f, h.longFreezes, &thaws)
 		}
 		if serverEvery > 0 && done%serverEvery == 0 && m.serverKills < h.serverKills {
 			m.killServer()
@@ -212,9 +212,12 @@ func (m *monkey) harm(h harm) {
 }
 
 // freeze stops a function where it stands, for a moment or for longer than a lease.
-func (m *monkey) freeze(f *scftest.Function, thaws *sync.WaitGroup) {
+func (m *monkey) freeze(f *scftest.Function, long bool, thaws *sync.WaitGroup) {
 	span := time.Duration(m.dice.Int64N(int64(freezeMost)))
-	if m.dice.IntN(2) == 0 {
+	switch {
+	case long:
+		span = lease + span/4
+	case m.dice.IntN(2) == 0:
 		span /= 10
 	}
 	if span > lease {

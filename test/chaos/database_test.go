@@ -149,16 +149,16 @@ func (d *database) try(statement string) error {
 // true as they are; and it is nothing that the code under test knows.
 var auditStatements = map[string][]string{
 	"sqlite": {
-		`CREATE TABLE audit (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, job INTEGER NOT NULL, epoch INTEGER NOT NULL, held INTEGER NOT NULL, what TEXT NOT NULL, seq INTEGER NOT NULL)`,
+		`CREATE TABLE audit (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, job INTEGER NOT NULL, epoch INTEGER NOT NULL, held INTEGER NOT NULL, what TEXT NOT NULL, seq INTEGER NOT NULL, until INTEGER NOT NULL)`,
 		sqliteTrigger("claim", "NEW.epoch <> OLD.epoch", "NEW.epoch"),
 		sqliteTrigger("record", wrote("IS NOT")+" AND NEW.failures = 0", "NEW.recorded_epoch"),
 		sqliteTrigger("failed", wrote("IS NOT")+" AND NEW.failures > 0", "NEW.recorded_epoch"),
 		sqliteTrigger("release", freed, "NEW.epoch"),
 	},
 	"postgres": {
-		`CREATE TABLE audit (n BIGSERIAL PRIMARY KEY, at BIGINT NOT NULL, job BIGINT NOT NULL, epoch BIGINT NOT NULL, held BIGINT NOT NULL, what TEXT NOT NULL, seq BIGINT NOT NULL)`,
-		`CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit (at, job, epoch, held, what, seq) VALUES
-			(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000), NEW.id, CASE TG_ARGV[0] WHEN 'record' THEN NEW.recorded_epoch WHEN 'failed' THEN NEW.recorded_epoch ELSE NEW.epoch END, NEW.epoch, TG_ARGV[0], NEW.seq);
+		`CREATE TABLE audit (n BIGSERIAL PRIMARY KEY, at BIGINT NOT NULL, job BIGINT NOT NULL, epoch BIGINT NOT NULL, held BIGINT NOT NULL, what TEXT NOT NULL, seq BIGINT NOT NULL, until BIGINT NOT NULL)`,
+		`CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit (at, job, epoch, held, what, seq, until) VALUES
+			(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000), NEW.id, CASE TG_ARGV[0] WHEN 'record' THEN NEW.recorded_epoch WHEN 'failed' THEN NEW.recorded_epoch ELSE NEW.epoch END, NEW.epoch, TG_ARGV[0], NEW.seq, NEW.lease_until);
 			RETURN NULL; END $$`,
 		postgresTrigger("claim", "NEW.epoch <> OLD.epoch"),
 		postgresTrigger("record", wrote("IS DISTINCT FROM")+" AND NEW.failures = 0"),
@@ -166,7 +166,7 @@ var auditStatements = map[string][]string{
 		postgresTrigger("release", freed),
 	},
 	"mysql": {
-		`CREATE TABLE audit (n BIGINT AUTO_INCREMENT PRIMARY KEY, at BIGINT NOT NULL, job BIGINT NOT NULL, epoch BIGINT NOT NULL, held BIGINT NOT NULL, what VARCHAR(20) NOT NULL, seq BIGINT NOT NULL)`,
+		`CREATE TABLE audit (n BIGINT AUTO_INCREMENT PRIMARY KEY, at BIGINT NOT NULL, job BIGINT NOT NULL, epoch BIGINT NOT NULL, held BIGINT NOT NULL, what VARCHAR(20) NOT NULL, seq BIGINT NOT NULL, until BIGINT NOT NULL)`,
 		mysqlTrigger("claim", "NEW.epoch <> OLD.epoch", "NEW.epoch"),
 		mysqlTrigger("record", mysqlWrote+" AND NEW.failures = 0", "NEW.recorded_epoch"),
 		mysqlTrigger("failed", mysqlWrote+" AND NEW.failures > 0", "NEW.recorded_epoch"),
@@ -185,8 +185,8 @@ const mysqlWrote = "(NEW.recorded_epoch <> OLD.recorded_epoch OR NOT NEW.last_at
 const freed = "NEW.claim = '' AND OLD.claim <> '' AND NEW.recorded_epoch = OLD.recorded_epoch"
 
 func sqliteTrigger(what, when, epoch string) string {
-	return `CREATE TRIGGER audit_` + what + ` AFTER UPDATE ON jobs WHEN ` + when + ` BEGIN INSERT INTO audit (at, job, epoch, held, what, seq) VALUES
-		(CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER), NEW.id, ` + epoch + `, NEW.epoch, '` + what + `', NEW.seq); END`
+	return `CREATE TRIGGER audit_` + what + ` AFTER UPDATE ON jobs WHEN ` + when + ` BEGIN INSERT INTO audit (at, job, epoch, held, what, seq, until) VALUES
+		(CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER), NEW.id, ` + epoch + `, NEW.epoch, '` + what + `', NEW.seq, NEW.lease_until); END`
 }
 
 func postgresTrigger(what, when string) string {
@@ -194,6 +194,6 @@ func postgresTrigger(what, when string) string {
 }
 
 func mysqlTrigger(what, when, epoch string) string {
-	return `CREATE TRIGGER audit_` + what + ` AFTER UPDATE ON jobs FOR EACH ROW BEGIN IF ` + when + ` THEN INSERT INTO audit (at, job, epoch, held, what, seq) VALUES
-		(CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED), NEW.id, ` + epoch + `, NEW.epoch, '` + what + `', NEW.seq); END IF; END`
+	return `CREATE TRIGGER audit_` + what + ` AFTER UPDATE ON jobs FOR EACH ROW BEGIN IF ` + when + ` THEN INSERT INTO audit (at, job, epoch, held, what, seq, until) VALUES
+		(CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED), NEW.id, ` + epoch + `, NEW.epoch, '` + what + `', NEW.seq, NEW.lease_until); END IF; END`
 }

@@ -15,6 +15,7 @@ type harm struct {
 	looks                                  int64         // at least
 	pause                                  time.Duration // between two deeds, on average
 	most                                   time.Duration // the whole run may last
+	longFreezes                            bool          // all are longer than a lease
 }
 
 // Settings of these runs: leases are short, so that freezes outlast them.
@@ -56,9 +57,7 @@ func chaos(t *testing.T, db *database, p plan, h harm) {
 	t.Logf("MIGWATCH_CHAOS_SEED=%d", seed)
 	r := newRig(t, db, p)
 	r.watch()
-	r.env["MIGWATCH_POLL_LEASE"] = lease.String()
-	r.env["MIGWATCH_POLL_TIMEOUT"] = "1s"
-	r.env["MIGWATCH_POLL_RESERVE"] = "500ms"
+	r.shortLeases()
 	c := newCrowd(r, h.processes)
 	m := &monkey{crowd: c, dice: rand.New(rand.NewPCG(seed, 1))}
 	began := time.Now()
@@ -78,11 +77,24 @@ func chaos(t *testing.T, db *database, p plan, h harm) {
 	history := r.history()
 	history.healed, history.followed, history.left = healed, c.follower.ids, c.left()
 	r.judge(history)
+	judged := 0
+	for _, a := range history.arrivals {
+		if !(&checker{history: history}).stalled(a.at) {
+			judged++
+		}
+	}
+	t.Logf("%d of %d arrivals lay in seconds in which the upstream did not stand still", judged, len(history.arrivals))
 	for budget, f := range measured(history) {
 		t.Logf("%-15s %v", budget, f)
 	}
 	t.Logf("%d invocations answered, %d could not work, %+v, %d events, %d snapshots, the upstream stood still %d times",
 		r.answers, r.refused, r.totals, len(history.events), len(history.snapshots), len(history.stalls))
+}
+
+func (r *rig) shortLeases() {
+	r.env["MIGWATCH_POLL_LEASE"] = lease.String()
+	r.env["MIGWATCH_POLL_TIMEOUT"] = "1s"
+	r.env["MIGWATCH_POLL_RESERVE"] = "500ms"
 }
 
 // heal makes every job due with nothing broken any more, and says by when each must have been looked at:

@@ -56,6 +56,7 @@ type deed struct {
 	held           int64 // the job's epoch at that moment
 	what           string
 	seq            int64
+	until          int64 // the lease's end then
 }
 
 // totals sum up reports.

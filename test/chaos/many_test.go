@@ -37,6 +37,13 @@ func measured(h history) map[string]figures {
 	return out
 }
 
+// soonest is when a job that was looked at is due again at the earliest: a run has to be over by then.
+const soonest = 28 * time.Second
+
+// fewStalls is how often the upstream may stand still in a run whose pace is judged. Where it stands still
+// more often the machine has others to serve, and lost slots say nothing about how they are used.
+const fewStalls = 3
+
 // TestManyProcesses: processes that start at once share each budget. Nothing is refused, each job is
 // looked at once, and the budget is used while jobs are due.
 func TestManyProcesses(t *testing.T) {
@@ -61,9 +68,9 @@ func TestManyProcesses(t *testing.T) {
 		e := engines[run.engine]
 		t.Run(fmt.Sprintf("%s/%d processes/%d budgets", e.name, run.processes, run.plan.regions+min(run.plan.wechat, 1)), func(t *testing.T) {
 			r := newRig(t, e.open(t), run.plan)
-			r.together(run.processes, 60*time.Second)
+			r.together(run.processes, soonest)
 			h := r.history()
-			h.calm = true
+			h.calm = r.totals.failed == 0 // a stall's refusal leaves jobs for later
 			r.judge(h)
 			for budget, f := range measured(h) {
 				t.Logf("%-15s %v", budget, f)
@@ -71,7 +78,7 @@ func TestManyProcesses(t *testing.T) {
 				if budget == "wechat" {
 					least *= float64(wechatLimit) / dtsLimit
 				}
-				if f.perSecond < least {
+				if f.perSecond < least && len(h.stalls) <= fewStalls {
 					t.Errorf("%s: %.2f looks a second, want at least %.2f", budget, f.perSecond, least)
 				}
 			}

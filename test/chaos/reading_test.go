@@ -35,9 +35,9 @@ func (d *database) read(t testing.TB, h *history) {
 		h.events = append(h.events, e)
 		return err
 	})
-	each(t, d, `SELECT at, job, epoch, held, what, seq FROM audit ORDER BY at, job, epoch, CASE what WHEN 'claim' THEN 0 ELSE 1 END, n`, func(rows *sql.Rows) error {
+	each(t, d, `SELECT at, job, epoch, held, what, seq, until FROM audit ORDER BY at, job, epoch, CASE what WHEN 'claim' THEN 0 ELSE 1 END, n`, func(rows *sql.Rows) error {
 		var x deed
-		err := rows.Scan(&x.at, &x.job, &x.epoch, &x.held, &x.what, &x.seq)
+		err := rows.Scan(&x.at, &x.job, &x.epoch, &x.held, &x.what, &x.seq, &x.until)
 		h.deeds = append(h.deeds, x)
 		return err
 	})
