@@ -274,11 +274,12 @@ func rapidly(t *testing.T, name, value string) {
 	if given {
 		return
 	}
-	was := flag.Lookup(name).Value.String()
-	if err := flag.Set(name, value); err != nil {
+	v := flag.Lookup(name).Value // set past flag.Set, after which it would count as given
+	was := v.String()
+	if err := v.Set(value); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = flag.Lookup(name).Value.Set(was) })
+	t.Cleanup(func() { _ = v.Set(was) })
 }
 
 func TestMachine(t *testing.T) {
