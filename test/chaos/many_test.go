@@ -61,8 +61,8 @@ func TestManyProcesses(t *testing.T) {
 		{2, 1, one, 19}, {2, 4, one, 18}, {2, 32, one, 18}, {2, 32, some, 18},
 	}
 	if !long() {
-		few := plan{regions: 2, each: 90, wechat: 20, story: story}
-		runs = []run{{0, 4, few, 18}, {1, 32, few, 18}, {2, 8, few, 18}}
+		few := plan{regions: 2, each: 80, wechat: 18, story: story}
+		runs = []run{{0, 4, few, 18}, {1, 32, few, 18}, {2, 4, few, 18}}
 	}
 	for _, run := range runs {
 		e := engines[run.engine]

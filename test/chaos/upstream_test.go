@@ -157,7 +157,7 @@ type stall struct{ From, To time.Time }
 
 const (
 	pulse     = 5 * time.Millisecond
-	worstWake = 15 * time.Millisecond // later than this is a stall
+	worstWake = 25 * time.Millisecond // later than this is a stall
 )
 
 // stalls finds times in which this process did not run, by sleeping for short spans.
