@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -125,8 +126,14 @@ func (c *crowd) end() {
 	}
 }
 
-// left tells what remains when all functions are gone: processes, and connections at the server.
+// left tells what remains when all functions are gone: processes, and rows that a transaction of theirs
+// still holds.
 func (c *crowd) left() []string {
+	for _, write := range []string{"UPDATE jobs SET label = 'free'", "UPDATE budgets SET seen_at = seen_at + 1", "UPDATE sequences SET value = value + 0"} {
+		if err := c.db.try(write); err != nil {
+			c.found = append(c.found, "locked rows: "+err.Error())
+		}
+	}
 	for _, f := range c.functions {
 		if err := syscall.Kill(f.Pid(), 0); err == nil {
 			if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", f.Pid())); err == nil && strings.Contains(string(stat), "poll") {
@@ -232,14 +239,41 @@ func (m *monkey) freeze(f *scftest.Function, long bool, thaws *sync.WaitGroup) {
 	})
 }
 
-// killServer ends one database server without farewell and starts it again a moment later.
+// killServer ends one database server without farewell and starts it again a moment later. A node of a
+// cluster stays away until the others have noticed: a majority has to remain of those they know.
 func (m *monkey) killServer() {
 	m.serverKills++
+	m.whole()
 	s := m.db.servers[m.dice.IntN(len(m.db.servers))]
 	s.Kill()
-	time.Sleep(time.Duration(m.dice.Int64N(int64(1500 * time.Millisecond))))
-	s.Start(m.t)
+	away := time.Duration(m.dice.Int64N(int64(1500 * time.Millisecond)))
 	if len(m.db.servers) > 1 {
+		away += noticed
+	}
+	time.Sleep(away)
+	s.Start(m.t)
+	m.whole()
+}
+
+// noticed is after how long the nodes of a cluster take one for dead.
+const noticed = 5 * time.Second
+
+// whole waits until each node of a cluster sees them all and takes statements.
+func (m *monkey) whole() {
+	if len(m.db.servers) < 2 {
+		return
+	}
+	for i, s := range m.db.servers {
 		s.Synced(m.t)
+		for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+			var name, size string
+			err := m.db.raw[i].QueryRowContext(m.t.Context(), "SHOW STATUS LIKE 'wsrep_cluster_size'").Scan(&name, &size)
+			if err == nil && size == strconv.Itoa(len(m.db.servers)) {
+				break
+			}
+			if time.Now().After(end) {
+				m.t.Fatalf("node %d sees %s nodes: %v", i, size, err)
+			}
+		}
 	}
 }
