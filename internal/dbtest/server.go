@@ -3,6 +3,7 @@ package dbtest
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -80,6 +81,31 @@ func (s *Server) Admin(t testing.TB, statements ...string) {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
+}
+
+// EndConnections ends every connection of User to a database.
+func (s *Server) EndConnections(t testing.TB, database string) {
+	t.Helper()
+	list := "SELECT 'SELECT pg_terminate_backend(' || pid || ')' FROM pg_stat_activity WHERE datname = '" + database + "'"
+	if s.Engine == "mysql" {
+		list = "SELECT CONCAT('KILL CONNECTION ', id) FROM information_schema.processlist WHERE db = '" + database + "'"
+	}
+	rows, err := s.admin.Query(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kills []string
+	for rows.Next() {
+		var kill string
+		if err := rows.Scan(&kill); err != nil {
+			t.Fatal(err)
+		}
+		kills = append(kills, kill)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s.Admin(t, kills...)
 }
 
 // Kill ends the server at once, as the loss of power would.

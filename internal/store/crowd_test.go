@@ -80,6 +80,28 @@ func nodeLostAndBack(t *testing.T, c *dbtest.Cluster) {
 	})
 }
 
+// TestDeadConnections ends the pool's connections behind its back, as a freeze between two invocations
+// does: the next call must not notice.
+func TestDeadConnections(t *testing.T) {
+	for _, server := range []*dbtest.Server{dbtest.Postgres(t), dbtest.MySQL(t)} {
+		t.Run(server.Engine, func(t *testing.T) {
+			name := server.Database(t)
+			s := migrated(t, at(server.URL(name)))(t, store.Options{})
+			key := job.Key{Provider: job.DTS, Scope: "ap-crowd", ID: "dts-1"}
+			for range 3 {
+				if _, _, err := s.Watch(context.Background(), key, job.Change{}); err != nil {
+					t.Fatal(err)
+				}
+				server.EndConnections(t, name)
+				if err := s.Unwatch(context.Background(), key); err != nil {
+					t.Fatalf("on dead connections: %v", err)
+				}
+				server.EndConnections(t, name)
+			}
+		})
+	}
+}
+
 // TestServerKilled kills the only server there is from under its pollers, twice, and starts it again.
 func TestServerKilled(t *testing.T) {
 	if testing.Short() {

@@ -90,9 +90,17 @@ func (s *Store) Close() error {
 }
 
 func closeAll(write, read *sql.DB) error {
-	err := write.Close()
+	err := closed(write.Close())
 	if read != write {
-		err = errors.Join(err, read.Close())
+		err = errors.Join(err, closed(read.Close()))
+	}
+	return err
+}
+
+// closed takes the error from a connection that its server had closed before us: that is closed as well.
+func closed(err error) error {
+	if disconnected(err) {
+		return nil
 	}
 	return err
 }
