@@ -203,7 +203,7 @@ func scaleRound(b *testing.B, t times, name string, s *store.Store, round int) {
 		k := filledKey((round*131 + i*17) % 1000)
 		t.measure("record"+name, func() { _, err := s.Record(ctx, outcomes[i:i+1]); must(b, err) })
 		t.measure("latest"+name, func() { _, err := s.Job(ctx, k); must(b, err) })
-		t.measure("history"+name, func() { _, err := s.History(ctx, k, job.Span{}, 100); must(b, err) })
+		t.measure("history"+name, func() { _, err := s.History(ctx, k, job.Span{}, 10); must(b, err) }) // both have that many
 		t.measure("list"+name, func() { _, err := s.Jobs(ctx, job.Filter{Phases: []job.Phase{job.Failed}}, nil, 10); must(b, err) })
 	}
 }

@@ -35,33 +35,60 @@ func (s *Store) Jobs(ctx context.Context, f job.Filter, after *job.Place, limit 
 
 const listOrder = ` ORDER BY jobs.changed_at DESC, jobs.id DESC`
 
-// listSelect is the statement of a page. Each phase is a page of its own, read off an index in its
-// order, and the pages are merged: with IN, engines would read all of a phase and sort, or all jobs.
+// listSelect is the statement of a page. With a provider or phases to choose, each pair of both is a page
+// of its own, read off one index in its order, and the pages are merged: with IN, engines would read all
+// of a phase and sort, or all jobs; and an index for each kind of filter would cost every write.
 func listSelect(f job.Filter, after *job.Place, limit int) (string, []any) {
 	where, args := listWhere(f, after)
-	phases := slices.Compact(slices.Sorted(slices.Values(f.Phases)))
-	if len(phases) == len(job.Phases) {
-		phases = nil
-	}
-	if len(phases) <= 1 {
-		if len(phases) == 1 {
-			where, args = append(where, `jobs.phase = ?`), append(args, string(phases[0]))
-		}
+	pairs := listPairs(f)
+	if len(pairs) == 0 {
 		return `SELECT ` + jobColumns + jobTables + conditions(where) + listOrder + ` LIMIT ?`, append(args, limit)
 	}
-	page := `SELECT jobs.id, jobs.changed_at FROM jobs ` + conditions(append(where, `jobs.phase = ?`)) + listOrder + ` LIMIT ?`
+	where = append(where, `jobs.provider = ? AND jobs.phase = ?`)
+	if len(pairs) == 1 {
+		args = append(args, string(pairs[0].provider), string(pairs[0].phase), limit)
+		return `SELECT ` + jobColumns + jobTables + conditions(where) + listOrder + ` LIMIT ?`, args
+	}
+	page := `SELECT jobs.id, jobs.changed_at FROM jobs ` + conditions(where) + listOrder + ` LIMIT ?`
 	var union strings.Builder
 	var all []any
-	for i, phase := range phases {
+	for i, p := range pairs {
 		if i > 0 {
 			union.WriteString(` UNION ALL `)
 		}
 		union.WriteString(`SELECT id, changed_at FROM (` + page + `) p`)
-		all = append(append(all, args...), string(phase), limit)
+		all = append(append(all, args...), string(p.provider), string(p.phase), limit)
 	}
 	ids := `SELECT id FROM (` + union.String() + `) u ORDER BY changed_at DESC, id DESC LIMIT ?`
 	return `SELECT ` + jobColumns + ` FROM (` + ids + `) page JOIN jobs ON jobs.id = page.id LEFT JOIN snapshots s ON s.job = jobs.id AND s.seq = jobs.seq` + listOrder,
 		append(all, limit)
+}
+
+type listPair struct {
+	provider job.Provider
+	phase    job.Phase
+}
+
+// listPairs is what f chooses of providers and phases; nothing where it chooses all, or where a scope,
+// which lies in one provider, has an index of its own.
+func listPairs(f job.Filter) []listPair {
+	if f.Provider == "" && len(f.Phases) == 0 || f.Scope != "" && len(f.Phases) == 0 {
+		return nil
+	}
+	providers, phases := job.Providers, job.Phases
+	if f.Provider != "" {
+		providers = []job.Provider{f.Provider}
+	}
+	if len(f.Phases) > 0 {
+		phases = slices.Compact(slices.Sorted(slices.Values(f.Phases)))
+	}
+	var pairs []listPair
+	for _, provider := range providers {
+		for _, phase := range phases {
+			pairs = append(pairs, listPair{provider, phase})
+		}
+	}
+	return pairs
 }
 
 func conditions(where []string) string {
@@ -71,12 +98,12 @@ func conditions(where []string) string {
 	return `WHERE ` + strings.Join(where, ` AND `)
 }
 
-// listWhere is what f and after ask for, but for the phases.
+// listWhere is what f and after ask for, but for the pairs.
 func listWhere(f job.Filter, after *job.Place) (where []string, args []any) {
-	if f.Provider != "" {
-		where, args = append(where, `jobs.provider = ?`), append(args, string(f.Provider))
-	}
 	if f.Scope != "" {
+		if f.Provider != "" && len(f.Phases) == 0 {
+			where, args = append(where, `jobs.provider = ?`), append(args, string(f.Provider))
+		}
 		where, args = append(where, `jobs.scope = ?`), append(args, f.Scope)
 	}
 	if f.Text != "" {

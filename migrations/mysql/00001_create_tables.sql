@@ -32,9 +32,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     UNIQUE INDEX jobs_key (provider, scope, job_id),
     INDEX jobs_due (budget, lease_until, next_at),
     INDEX jobs_changed (changed_at, id),
-    INDEX jobs_phase_changed (phase, changed_at, id),
     INDEX jobs_scope_changed (scope, changed_at, id),
-    INDEX jobs_provider_changed (provider, changed_at, id),
     INDEX jobs_provider_phase_changed (provider, phase, changed_at, id),
     INDEX jobs_failing (error_kind),
     INDEX jobs_paused (paused)

@@ -31,9 +31,7 @@ CREATE TABLE jobs (
 CREATE UNIQUE INDEX jobs_key ON jobs (provider, scope, job_id);
 CREATE INDEX jobs_due ON jobs (budget, lease_until, next_at);
 CREATE INDEX jobs_changed ON jobs (changed_at, id);
-CREATE INDEX jobs_phase_changed ON jobs (phase, changed_at, id);
 CREATE INDEX jobs_scope_changed ON jobs (scope, changed_at, id);
-CREATE INDEX jobs_provider_changed ON jobs (provider, changed_at, id);
 CREATE INDEX jobs_provider_phase_changed ON jobs (provider, phase, changed_at, id);
 CREATE INDEX jobs_failing ON jobs (error_kind) WHERE error_kind > '';
 CREATE INDEX jobs_paused ON jobs (paused) WHERE paused = 1;
