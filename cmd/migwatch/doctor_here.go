@@ -52,7 +52,7 @@ func (d *doctor) here(ctx context.Context) {
 		}
 	}
 	ticker := &tick.Ticker{Log: app.NewLog(d.err), Place: config.Local}
-	defer ticker.Close()
+	defer func() { _ = ticker.Close() }() // the command ends
 	env := d.settingsEnv()
 	env["MIGWATCH_LOG_LEVEL"] = "error"
 	look := func(k job.Key) (job.Seen, error) {

@@ -3,7 +3,6 @@
 package design_test
 
 import (
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -258,7 +257,7 @@ func TestMainsAreShort(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n := strings.Count(string(b), "\n"); n > 40 {
-			t.Error(fmt.Sprintf("functions/%s/main.go has %d lines", name, n))
+			t.Errorf("functions/%s/main.go has %d lines", name, n)
 		}
 	}
 }

@@ -174,7 +174,7 @@ func tickOnce(s *store.Store, round int, told *sync.Map) error {
 	}
 	outcomes := make([]job.Outcome, len(claims))
 	for i, c := range claims {
-		phase := job.Phase([]job.Phase{job.Running, job.Failed}[round%2])
+		phase := []job.Phase{job.Running, job.Failed}[round%2]
 		outcomes[i] = job.Settle(c, &job.Seen{Phase: phase, Status: string(phase), Message: fmt.Sprint(round / 2)}, nil, c.At)
 	}
 	recorded, err := s.Record(ctx, outcomes)

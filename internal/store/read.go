@@ -37,7 +37,7 @@ func (s *Store) find(ctx context.Context, k job.Key) (jobRow, error) {
 }
 
 func (s *Store) scanJobs(rows rowsScanner) ([]jobRow, error) {
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // Err says what Close could
 	var jobs []jobRow
 	for rows.Next() {
 		r, err := s.scanJob(rows)

@@ -28,7 +28,7 @@ const (
 // again runs work until it succeeds, fails for good, or was tried maxTries times: with full jitter and
 // within ctx. What is left over comes back in words that may be shown where nothing works at all.
 func (s *Store) again(ctx context.Context, work func(ctx context.Context) error) error {
-	err, last := s.try(ctx, work)
+	last, err := s.try(ctx, work)
 	if err == nil {
 		return nil
 	}
@@ -39,11 +39,11 @@ func (s *Store) again(ctx context.Context, work func(ctx context.Context) error)
 }
 
 // try runs work once, and tells whether what it failed with is the last word.
-func (s *Store) try(ctx context.Context, work func(ctx context.Context) error) (err error, last bool) {
+func (s *Store) try(ctx context.Context, work func(ctx context.Context) error) (last bool, err error) {
 	try, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
 	err = work(try)
-	return err, err != nil && !s.worthwhile(err) && (try.Err() == nil || ctx.Err() != nil)
+	return err != nil && !s.worthwhile(err) && (try.Err() == nil || ctx.Err() != nil), err
 }
 
 func (s *Store) tryMore(ctx context.Context, work func(ctx context.Context) error, first error) error {
@@ -55,9 +55,9 @@ func (s *Store) tryMore(ctx context.Context, work func(ctx context.Context) erro
 	wait.MaxInterval = time.Second
 	wait.RandomizationFactor = 1
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err, last := first, false
+		last, err := false, first
 		if first = nil; err == nil {
-			err, last = s.try(ctx, work)
+			last, err = s.try(ctx, work)
 		}
 		if last {
 			err = backoff.Permanent(err)

@@ -49,13 +49,13 @@ func Open(url secret.Text, o Options) (*Store, error) {
 		return nil, &job.NotReadyError{Reason: d.unreachable, Err: err}
 	}
 	if s.write, err = s.gorm(write); err != nil {
-		closeAll(write, read)
+		_ = closeAll(write, read) // what it could not open tells more
 		return nil, &job.NotReadyError{Reason: d.unreachable, Err: err}
 	}
 	s.read = s.write
 	if read != write {
 		if s.read, err = s.gorm(read); err != nil {
-			closeAll(write, read)
+			_ = closeAll(write, read) // what it could not open tells more
 			return nil, &job.NotReadyError{Reason: d.unreachable, Err: err}
 		}
 	}

@@ -110,7 +110,7 @@ func eventsMissNothing(t *testing.T, open Fresh) {
 		watch(t, s, k)
 		all.Go(func() {
 			for i := range each {
-				phase := job.Phase([]job.Phase{job.Running, job.Failed}[i%2])
+				phase := []job.Phase{job.Running, job.Failed}[i%2]
 				see(t, s, k, job.Seen{Phase: phase, Status: string(phase)})
 			}
 		})
