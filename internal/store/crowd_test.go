@@ -110,6 +110,7 @@ func TestServerKilled(t *testing.T) {
 	for _, start := range []func(testing.TB) *dbtest.Server{dbtest.NewPostgres, dbtest.NewMySQL} {
 		s := start(t)
 		t.Run(s.Engine, func(t *testing.T) {
+			t.Parallel()
 			url := s.URL(s.Database(t))
 			migrated(t, at(url))
 			pollThrough(t, []string{url, url}, func() {

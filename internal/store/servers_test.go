@@ -41,6 +41,7 @@ func onEach(t *testing.T, test func(t *testing.T, open storetest.Fresh)) {
 func TestStore(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
+			t.Parallel() // servers wait for disks, SQLite computes
 			storetest.Run(t, func(t testing.TB) storetest.Fresh { return migrated(t, e.database(t)) })
 		})
 	}
