@@ -26,6 +26,7 @@ type crowd struct {
 	follower *follower
 	others   sync.WaitGroup
 	quit     chan struct{}
+	hush     sync.Once // closes quit
 	found    []string
 }
 
@@ -45,7 +46,26 @@ func newCrowd(r *rig, n int) *crowd {
 	}
 	c.others.Go(func() { c.follower.run(c.quit) })
 	c.others.Go(c.keepDue)
+	r.t.Cleanup(c.leave)
 	return c
+}
+
+// leave stops everything where a test ended before its time.
+func (c *crowd) leave() {
+	c.stop.Store(true)
+	c.kill()
+	c.drivers.Wait()
+	c.kill() // what was just being started
+	c.hush.Do(func() { close(c.quit) })
+	c.others.Wait()
+}
+
+func (c *crowd) kill() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, f := range c.functions {
+		f.Kill()
+	}
 }
 
 // drive calls an instance until the crowd rests. One event in four comes again: the platform's timer
@@ -84,7 +104,7 @@ func (c *crowd) keepDue() {
 func (c *crowd) rest() {
 	c.stop.Store(true)
 	c.drivers.Wait()
-	close(c.quit)
+	c.hush.Do(func() { close(c.quit) })
 	c.others.Wait()
 	for _, p := range c.places {
 		if p.f.Ping() != nil {
@@ -119,11 +139,7 @@ func (c *crowd) end() {
 			c.found = append(c.found, fmt.Sprintf("%d open files in a function at rest", len(held)))
 		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, f := range c.functions {
-		f.Kill()
-	}
+	c.kill()
 }
 
 // left tells what remains when all functions are gone: processes, and rows that a transaction of theirs
