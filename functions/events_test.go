@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -109,14 +110,14 @@ func TestWrongDeployments(t *testing.T) {
 	r := newRig(t, "dts ap-beijing dts-1\n  0s running 10%\n")
 	r.watch("dts/ap-beijing/dts-1")
 	right := r.env
-	unmigrated := "sqlite:" + notLost(t)
+	unmigrated := "sqlite:" + filepath.Join(t.TempDir(), "empty.db")
 	for name, test := range map[string]struct {
 		change map[string]string
 		says   string
 	}{
-		"no database":         {map[string]string{"MIGWATCH_DATABASE_URL": ""}, "MIGWATCH_DATABASE_URL"},
+		"no database":         {map[string]string{"TENCENTCLOUD_RUNENV": "SCF", "MIGWATCH_DATABASE_URL": ""}, "MIGWATCH_DATABASE_URL"},
 		"unresolved":          {map[string]string{"MIGWATCH_DATABASE_URL": "undefined"}, "MIGWATCH_DATABASE_URL"},
-		"SQLite that is lost": {map[string]string{"MIGWATCH_DATABASE_URL": "sqlite:/tmp/x.db"}, "MIGWATCH_DATABASE_URL"},
+		"SQLite that is lost": {map[string]string{"TENCENTCLOUD_RUNENV": "SCF", "MIGWATCH_DATABASE_URL": "sqlite:/tmp/x.db"}, "MIGWATCH_DATABASE_URL"},
 		"wrong scheme":        {map[string]string{"MIGWATCH_DATABASE_URL": "oracle://u:canary-password@h/db"}, "MIGWATCH_DATABASE_URL"},
 		"unmigrated":          {map[string]string{"MIGWATCH_DATABASE_URL": unmigrated}, "migwatch migrate"},
 		"nobody listens":      {map[string]string{"MIGWATCH_DATABASE_URL": "mysql://u:canary-password@127.0.0.1:1/db"}, "MIGWATCH_DATABASE_URL"},

@@ -75,7 +75,7 @@ func newRigWith(t *testing.T, script string, change func(o *emulator.Options)) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, clock: &clock{at: time.Now()}}
+	r := &rig{t: t, clock: &clock{at: time.Now()}, database: filepath.Join(t.TempDir(), "migwatch.db")}
 	options := emulator.Options{
 		Now: r.clock.now, Script: s, Seed: t.Name(), Arrivals: -1,
 		WeChat: emulator.WeChatOptions{Tokens: []string{sentinel}, PerSecond: -1},
@@ -86,11 +86,10 @@ func newRigWith(t *testing.T, script string, change func(o *emulator.Options)) *
 	r.server = httptest.NewServer(r.up)
 	t.Cleanup(func() { r.up.Close(); r.server.Close() })
 	r.env = map[string]string{
-		"TENCENTCLOUD_RUNENV":          "SCF",
 		"TENCENTCLOUD_SECRETID":        credential.ID,
 		"TENCENTCLOUD_SECRETKEY":       credential.Key,
 		"TENCENTCLOUD_SESSIONTOKEN":    credential.Token,
-		"MIGWATCH_DATABASE_URL":        "sqlite:" + notLost(t), // under /tmp it is refused in the cloud
+		"MIGWATCH_DATABASE_URL":        "sqlite:" + r.database,
 		"MIGWATCH_ADMIN_KEYS":          adminKey,
 		"MIGWATCH_READ_KEYS":           readKey,
 		"MIGWATCH_ENCRYPTION_KEYS":     "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LTEyMzQ=",
@@ -101,26 +100,10 @@ func newRigWith(t *testing.T, script string, change func(o *emulator.Options)) *
 		"MIGWATCH_LOG_LEVEL":           "debug",
 		"MIGWATCH_FILE_URLS":           "true",
 	}
-	r.database = strings.TrimPrefix(r.env["MIGWATCH_DATABASE_URL"], "sqlite:")
 	migrate(t, r.env["MIGWATCH_DATABASE_URL"])
 	r.poll = scftest.Start(t, scftest.Build(t, "./functions/poll"), nil)
 	r.query = scftest.Start(t, scftest.Build(t, "./functions/query"), nil)
 	return r
-}
-
-// notLost is a database file where the cloud would keep it: not under /tmp.
-func notLost(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp(".", "testdata-*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	dir, err = filepath.Abs(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(dir, "migwatch.db")
 }
 
 func migrate(t *testing.T, url string) {

@@ -21,6 +21,40 @@ func ring(t testing.TB, keys ...secret.Text) *secret.Keyring {
 	return r
 }
 
+func fileURLsAreSealed(t *testing.T, open Fresh) {
+	ring, err := secret.NewKeyring([]secret.Text{secret.GenerateEncryptionKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := job.Key{Provider: job.WeChat, Scope: "env-1", ID: "7"}
+	seen := job.Seen{Phase: job.Succeeded, Status: "success", File: &job.File{URL: secret.New("https://x/?q-signature=canary"), ExpiresAt: time.UnixMilli(1700000000000).UTC()}}
+	for _, test := range []struct {
+		name string
+		o    store.Options
+		url  string
+	}{{"with a key", store.Options{Keys: ring}, "https://x/?q-signature=canary"}, {"without", store.Options{}, ""}} {
+		s := open(t, test.o)
+		if _, _, err := s.Watch(ctxOf(t), k, job.Change{}); err != nil {
+			t.Fatal(err)
+		}
+		see(t, s, k, seen)
+		f := get(t, s, k).File
+		if f == nil || !f.ExpiresAt.Equal(seen.File.ExpiresAt) {
+			t.Fatalf("%s: file %+v", test.name, f)
+		}
+		if got := reveal(f.URL); got != test.url {
+			t.Errorf("%s: url %q, want %q", test.name, got, test.url)
+		}
+	}
+}
+
+func reveal(h job.Hidden) string {
+	if h == nil {
+		return ""
+	}
+	return h.Reveal()
+}
+
 func ticketsAreKept(t *testing.T, open Fresh) {
 	key := secret.GenerateEncryptionKey()
 	s := open(t, store.Options{Keys: ring(t, key)})

@@ -39,25 +39,7 @@ func listsPageThroughEverything(t *testing.T, open Fresh) {
 		{"text", job.Filter{Text: "TS-2"}, func(k job.Key) bool { return k == key(2) || k == key(20) || k == key(22) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			seen := map[job.Key]bool{}
-			var after *job.Place
-			var last time.Time
-			for page := 0; ; page++ {
-				list, err := s.Jobs(ctxOf(t), test.f, after, 4)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, l := range list {
-					if seen[l.Key] || !last.IsZero() && l.ChangedAt.After(last) {
-						t.Errorf("%s comes twice or out of order", l.Key)
-					}
-					seen[l.Key], last = true, l.ChangedAt
-				}
-				if len(list) < 4 {
-					break
-				}
-				after = &list[3].Place
-			}
+			seen := pagedThrough(t, s, test.f)
 			for _, k := range want {
 				if seen[k] != test.want(k) {
 					t.Errorf("%s listed: %v", k, seen[k])
@@ -65,6 +47,32 @@ func listsPageThroughEverything(t *testing.T, open Fresh) {
 			}
 		})
 	}
+}
+
+// pagedThrough lists all that f chooses, a small page at a time, and checks that nothing comes twice or
+// out of order.
+func pagedThrough(t *testing.T, s *store.Store, f job.Filter) map[job.Key]bool {
+	t.Helper()
+	seen := map[job.Key]bool{}
+	var after *job.Place
+	var last time.Time
+	for page := 0; ; page++ {
+		list, err := s.Jobs(ctxOf(t), f, after, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range list {
+			if seen[l.Key] || !last.IsZero() && l.ChangedAt.After(last) {
+				t.Errorf("%s comes twice or out of order", l.Key)
+			}
+			seen[l.Key], last = true, l.ChangedAt
+		}
+		if len(list) < 4 {
+			break
+		}
+		after = &list[3].Place
+	}
+	return seen
 }
 
 func historyPages(t *testing.T, open Fresh) {

@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"migwatch/internal/job"
-	"migwatch/internal/secret"
 	"migwatch/internal/store"
 )
 
@@ -279,40 +278,6 @@ func unwatchForgets(t *testing.T, open Fresh) {
 	if got := history(t, s, key(1)); len(got) != 0 {
 		t.Errorf("watched anew with %d old snapshots", len(got))
 	}
-}
-
-func fileURLsAreSealed(t *testing.T, open Fresh) {
-	ring, err := secret.NewKeyring([]secret.Text{secret.GenerateEncryptionKey()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := job.Key{Provider: job.WeChat, Scope: "env-1", ID: "7"}
-	seen := job.Seen{Phase: job.Succeeded, Status: "success", File: &job.File{URL: secret.New("https://x/?q-signature=canary"), ExpiresAt: time.UnixMilli(1700000000000).UTC()}}
-	for _, test := range []struct {
-		name string
-		o    store.Options
-		url  string
-	}{{"with a key", store.Options{Keys: ring}, "https://x/?q-signature=canary"}, {"without", store.Options{}, ""}} {
-		s := open(t, test.o)
-		if _, _, err := s.Watch(ctxOf(t), k, job.Change{}); err != nil {
-			t.Fatal(err)
-		}
-		see(t, s, k, seen)
-		f := get(t, s, k).File
-		if f == nil || !f.ExpiresAt.Equal(seen.File.ExpiresAt) {
-			t.Fatalf("%s: file %+v", test.name, f)
-		}
-		if got := reveal(f.URL); got != test.url {
-			t.Errorf("%s: url %q, want %q", test.name, got, test.url)
-		}
-	}
-}
-
-func reveal(h job.Hidden) string {
-	if h == nil {
-		return ""
-	}
-	return h.Reveal()
 }
 
 func migrateManyAtOnce(t *testing.T, open Fresh) {
