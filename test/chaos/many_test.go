@@ -44,6 +44,9 @@ const soonest = 28 * time.Second
 // more often the machine has others to serve, and lost slots say nothing about how they are used.
 const fewStalls = 3
 
+// enough is how many looks a budget's pace is judged by.
+const enough = 50
+
 // TestManyProcesses: processes that start at once share each budget. Nothing is refused, each job is
 // looked at once, and the budget is used while jobs are due.
 func TestManyProcesses(t *testing.T) {
@@ -60,9 +63,9 @@ func TestManyProcesses(t *testing.T) {
 		{1, 1, one, 19}, {1, 4, one, 18}, {1, 32, one, 18}, {1, 32, some, 18},
 		{2, 1, one, 19}, {2, 4, one, 18}, {2, 32, one, 18}, {2, 32, some, 18},
 	}
-	if !long() {
+	if !long() { // so short a run is half start and end, and shares its machine with other tests
 		few := plan{regions: 2, each: 80, wechat: 18, story: story}
-		runs = []run{{0, 4, few, 18}, {1, 32, few, 18}, {2, 4, few, 18}}
+		runs = []run{{0, 4, few, 14}, {1, 32, few, 14}, {2, 4, few, 14}}
 	}
 	for _, run := range runs {
 		e := engines[run.engine]
@@ -78,7 +81,7 @@ func TestManyProcesses(t *testing.T) {
 				if budget == "wechat" {
 					least *= float64(wechatLimit) / dtsLimit
 				}
-				if f.perSecond < least && len(h.stalls) <= fewStalls {
+				if f.perSecond < least && f.looks >= enough && len(h.stalls) <= fewStalls {
 					t.Errorf("%s: %.2f looks a second, want at least %.2f", budget, f.perSecond, least)
 				}
 			}
