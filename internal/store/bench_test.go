@@ -166,7 +166,7 @@ func BenchmarkHistory(b *testing.B) {
 	})
 }
 
-// BenchmarkScale does the same at ten thousand and at many more snapshots: a million, or
+// BenchmarkScale does the same, to jobs that are in motion, at ten thousand and at many more snapshots: a million, or
 // STORE_BENCH_SNAPSHOTS.
 func BenchmarkScale(b *testing.B) {
 	many := 1_000_000
@@ -198,9 +198,9 @@ func BenchmarkScale(b *testing.B) {
 
 func scaleRound(b *testing.B, t times, name string, s *store.Store, round int) {
 	ctx := context.Background()
-	outcomes := newSnapshots(claimFilled(b, s, 10, 1000, round), round)
+	outcomes := newSnapshots(claimFilled(b, s, 10, 200, round), round)
 	for i := range outcomes {
-		k := filledKey((round*131 + i*17) % 1000)
+		k := filledKey((round*31 + i*17) % 100)
 		t.measure("record"+name, func() { _, err := s.Record(ctx, outcomes[i:i+1]); must(b, err) })
 		t.measure("latest"+name, func() { _, err := s.Job(ctx, k); must(b, err) })
 		t.measure("history"+name, func() { _, err := s.History(ctx, k, job.Span{}, 10); must(b, err) }) // both have that many

@@ -155,6 +155,16 @@ func TestServersOverSocketsAndTLS(t *testing.T) {
 	}
 }
 
+// TestBehindAPooler uses PostgreSQL as one must when statements cannot be prepared.
+func TestBehindAPooler(t *testing.T) {
+	for _, mode := range []string{"exec", "simple_protocol"} {
+		t.Run(mode, func(t *testing.T) {
+			s := dbtest.Postgres(t)
+			storetest.Use(t, migrated(t, at(with(t, s.URL(s.Database(t)), param("default_query_exec_mode", mode)))))
+		})
+	}
+}
+
 // TestPostgresWithoutTLS asks for TLS where there is none: a server says so with one letter.
 func TestPostgresWithoutTLS(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
