@@ -211,7 +211,20 @@ func wholeTable(engine, plan string, whole bool) bool {
 
 // explain is the engine's plan of a statement, a line per step.
 func explain(ctx context.Context, s *store.Store, query string, args []any) (string, error) {
-	rows, err := s.Pool().QueryContext(ctx, map[string]string{"sqlite": "EXPLAIN QUERY PLAN ", "postgres": "EXPLAIN ", "mysql": "EXPLAIN "}[s.Engine()]+query, args...)
+	conn, err := s.Pool().Conn(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	statement := map[string]string{"sqlite": "EXPLAIN QUERY PLAN ", "mysql": "EXPLAIN "}[s.Engine()] + query
+	if s.Engine() == "postgres" { // the plan of the prepared statement, as it is kept, and not one for these values
+		if _, err := conn.ExecContext(ctx, "PREPARE planned AS "+query); err != nil {
+			return "", err
+		}
+		defer conn.ExecContext(ctx, "DEALLOCATE planned")
+		statement, args = "EXPLAIN EXECUTE planned"+literals(args), nil
+	}
+	rows, err := conn.QueryContext(ctx, statement, args...)
 	if err != nil {
 		return "", err
 	}
@@ -240,4 +253,23 @@ func explain(ctx context.Context, s *store.Store, query string, args []any) (str
 		plan.WriteString("\n")
 	}
 	return plan.String(), rows.Err()
+}
+
+// literals is a list of arguments as SQL.
+func literals(args []any) string {
+	var list []string
+	for _, a := range args {
+		switch a := a.(type) {
+		case nil:
+			list = append(list, "NULL")
+		case int, int64:
+			list = append(list, fmt.Sprint(a))
+		default:
+			list = append(list, "'"+strings.ReplaceAll(fmt.Sprint(a), "'", "''")+"'")
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return "(" + strings.Join(list, ", ") + ")"
 }

@@ -37,7 +37,7 @@ func postgresDialect(u *url.URL) (dialect, error) {
 		text:      `CAST(? AS TEXT)`,
 		txOptions: &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		open: func(maxConns int) (*sql.DB, *sql.DB, error) {
-			pool := bounded(stdlib.OpenDB(*config, stdlib.OptionAfterConnect(noIdleTransactions)), maxConns)
+			pool := bounded(stdlib.OpenDB(*config, stdlib.OptionAfterConnect(settle)), maxConns)
 			return pool, pool, nil
 		},
 		dialector:   func(pool *sql.DB) gorm.Dialector { return postgres.New(postgres.Config{Conn: pool}) },
@@ -84,11 +84,16 @@ func postgresFault(err error) fault {
 	return nothing
 }
 
-// noIdleTransactions has the server end a transaction whose process was frozen in the middle: it holds
-// rows that others wait for. It is a statement, as poolers refuse what they do not know at the start.
-func noIdleTransactions(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `SET idle_in_transaction_session_timeout = 5000`)
-	return err
+// settle prepares a connection: with statements, as poolers refuse what they do not know at the start.
+func settle(ctx context.Context, conn *pgx.Conn) error {
+	// Or a process that was frozen in the middle of a transaction would hold rows that others wait for.
+	if _, err := conn.Exec(ctx, `SET idle_in_transaction_session_timeout = 5000`); err != nil {
+		return err
+	}
+	// Every statement is made for its index, whatever the values; to plan it again for each of them takes
+	// longer than to run it. Engines that speak the protocol and lack the setting do as they do.
+	_, _ = conn.Exec(ctx, `SET plan_cache_mode = force_generic_plan`)
+	return nil
 }
 
 func postgresCode(err error) string {
