@@ -49,6 +49,10 @@ coldstart: ## measure cold starts and idle ticks of the built functions
 chaos: ## freeze and kill functions and databases for half an hour, and check what was recorded; CHAOS=pattern
 	MIGWATCH_CHAOS=long $(GO) test -count=1 -v -timeout 90m -run '$(CHAOS)' ./test/chaos
 
+.PHONY: galera
+galera: ## the store's suite and a crowd of pollers on a three-node Galera cluster, one node killed and back
+	CI=true $(GO) test -count=1 -v -timeout 20m -run TestGalera ./internal/store
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@for package in $$($(GO) list $(PACKAGES)); do \
