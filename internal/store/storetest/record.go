@@ -233,6 +233,9 @@ func badOutcomeDoesNotSpoilTheGroup(t *testing.T, open Fresh) {
 	if list := history(t, s, key(4)); len(list) != 1 || *list[0].Progress != 1 {
 		t.Errorf("the bad outcome left its mark: %+v", list)
 	}
+	if p := get(t, s, key(4)).Polling; p.Failures != 1 || p.LastError == nil || p.LastError.Code != "not_stored" || !p.NextAt.After(p.LastError.At) {
+		t.Errorf("the bad outcome's job is not set aside: %+v", p)
+	}
 }
 
 func failedLookChangesNoHistory(t *testing.T, open Fresh) {
