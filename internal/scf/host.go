@@ -19,12 +19,6 @@ type Host struct {
 	Grace time.Duration
 }
 
-// ServeHTTP serves handler on addr (such as ":9000") until ctx ends, and then lets requests under way
-// end. It returns nil after such an end.
-func ServeHTTP(ctx context.Context, addr string, handler http.Handler) error {
-	return Host{}.ListenAndServe(ctx, addr, handler)
-}
-
 // ListenAndServe listens on addr and then does as Serve.
 func (h Host) ListenAndServe(ctx context.Context, addr string, handler http.Handler) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)

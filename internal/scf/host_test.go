@@ -200,7 +200,7 @@ func TestHostCannotListen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if err := ServeHTTP(context.Background(), l.Addr().String(), http.NotFoundHandler()); err == nil {
+	if err := (Host{}).ListenAndServe(context.Background(), l.Addr().String(), http.NotFoundHandler()); err == nil {
 		t.Error("two servers on one port")
 	}
 }

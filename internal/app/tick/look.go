@@ -26,7 +26,7 @@ func (t *Ticker) Look(ctx context.Context, env map[string]string, k job.Key) (jo
 	if err != nil {
 		return job.Seen{}, err
 	}
-	lookers, err := t.lookers(settings, db)
+	lookers, err := t.lookers(env, settings, db)
 	if err != nil {
 		return job.Seen{}, err
 	}

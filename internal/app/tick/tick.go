@@ -45,7 +45,7 @@ func (t *Ticker) Tick(ctx context.Context, env map[string]string) (poller.Report
 	if err != nil {
 		return poller.Report{}, err
 	}
-	lookers, err := t.lookers(settings, db)
+	lookers, err := t.lookers(env, settings, db)
 	if err != nil {
 		return poller.Report{}, err
 	}
@@ -95,8 +95,9 @@ func (t *Ticker) Close() error {
 	return t.database.Close()
 }
 
-// lookers are the clients of both upstreams, with this invocation's credentials.
-func (t *Ticker) lookers(s config.Settings, db *store.Store) (map[job.Provider]poller.Looker, error) {
+// lookers are the clients of both upstreams, with this invocation's credentials: read once, and afresh
+// where DTS calls them stale, as those in files may have been replaced.
+func (t *Ticker) lookers(env map[string]string, s config.Settings, db *store.Store) (map[job.Provider]poller.Looker, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.transport == nil {
@@ -112,15 +113,24 @@ func (t *Ticker) lookers(s config.Settings, db *store.Store) (map[job.Provider]p
 		}
 		t.wechat, t.used = client, s
 	}
-	c := s.Credentials
 	cloud, err := dts.New(dts.Options{
 		BaseURL: s.DTS.URL, Transport: t.transport, Now: time.Now,
-		Keys: dts.Static(dts.Keys{SecretID: c.SecretID, SecretKey: c.SecretKey, Token: c.SessionToken}),
+		Keys: dts.Snapshot(func() (dts.Keys, error) { return t.keys(env) }),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("DTS: %w", err)
 	}
 	return map[job.Provider]poller.Looker{job.WeChat: t.wechat, job.DTS: cloud}, nil
+}
+
+func (t *Ticker) keys(env map[string]string) (dts.Keys, error) {
+	s, err := config.Load(env, t.Place, os.ReadFile)
+	if err != nil {
+		return dts.Keys{}, err
+	}
+	t.Log.Use(s)
+	c := s.Credentials
+	return dts.Keys{SecretID: c.SecretID, SecretKey: c.SecretKey, Token: c.SessionToken}, nil
 }
 
 // same reports whether a WeChat client made of a serves b: its source remembers tokens, and keeps them in
