@@ -7,13 +7,26 @@ import (
 	"gorm.io/gorm"
 )
 
-// SetSchemaVersion pretends that the schema has another version.
-func (s *Store) SetSchemaVersion(v int64) error {
+// SetSchemaVersion pretends that the schema has another version, and is usable from one on.
+func (s *Store) SetSchemaVersion(version, usableFrom int64) error {
 	db := s.write.WithContext(context.Background())
 	if err := db.Exec(`DELETE FROM goose_db_version WHERE version_id > 0`).Error; err != nil {
 		return err
 	}
-	return db.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (?, TRUE)`, v).Error
+	if err := db.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (?, TRUE)`, version).Error; err != nil {
+		return err
+	}
+	return db.Exec(`UPDATE sequences SET value = ? WHERE name = 'usable_from'`, usableFrom).Error
+}
+
+// MigrateTo makes the schema of an earlier version.
+func (s *Store) MigrateTo(ctx context.Context, version int64) error {
+	provider, err := s.provider(s.Pool())
+	if err != nil {
+		return err
+	}
+	_, err = provider.UpTo(ctx, version)
+	return err
 }
 
 // Admin runs one statement.

@@ -30,12 +30,7 @@ func (s *Store) Migrate(ctx context.Context) (int, error) {
 	}
 	ctx, release := lock.hold(ctx)
 	defer release()
-	files, err := migrations.FS(s.d.name)
-	if err != nil {
-		return 0, err
-	}
-	dialect := map[string]goose.Dialect{"sqlite": goose.DialectSQLite3, "mysql": goose.DialectMySQL, "postgres": goose.DialectPostgres}[s.d.name]
-	provider, err := goose.NewProvider(dialect, pool, files, goose.WithDisableGlobalRegistry(true))
+	provider, err := s.provider(pool)
 	if err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
@@ -44,6 +39,16 @@ func (s *Store) Migrate(ctx context.Context) (int, error) {
 		return len(done), fmt.Errorf("migrate: %w", s.explain(err))
 	}
 	return len(done), nil
+}
+
+// provider applies the engine's migration files. It takes no lock.
+func (s *Store) provider(pool *sql.DB) (*goose.Provider, error) {
+	files, err := migrations.FS(s.d.name)
+	if err != nil {
+		return nil, err
+	}
+	dialect := map[string]goose.Dialect{"sqlite": goose.DialectSQLite3, "mysql": goose.DialectMySQL, "postgres": goose.DialectPostgres}[s.d.name]
+	return goose.NewProvider(dialect, pool, files, goose.WithDisableGlobalRegistry(true))
 }
 
 // migrationLock is one row, and this process's wish to have it.

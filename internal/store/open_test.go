@@ -206,16 +206,22 @@ func TestSchemaVersions(t *testing.T) {
 			s := migrated(t, e.database(t))(t, store.Options{})
 			known := migrations.Version(e.name)
 			for _, test := range []struct {
-				version int64
-				reason  string
-			}{{known - 1, "run migwatch migrate"}, {known, ""}, {known + 1, ""}, {known + 2, "deploy a newer build"}} {
-				if err := s.SetSchemaVersion(test.version); err != nil {
+				version, usableFrom int64
+				reason              string
+			}{
+				{known - 1, 2, "run migwatch migrate"},
+				{known, 2, ""},
+				{known + 1, 2, ""},
+				{known + 7, known, ""},
+				{known + 7, known + 1, "deploy a newer build"},
+			} {
+				if err := s.SetSchemaVersion(test.version, test.usableFrom); err != nil {
 					t.Fatal(err)
 				}
 				err := s.Ready(context.Background())
 				var not *job.NotReadyError
 				if errors.As(err, &not) != (test.reason != "") || err != nil && !strings.Contains(not.Reason, test.reason) {
-					t.Errorf("version %d: %v", test.version, err)
+					t.Errorf("version %d, usable from %d: %v", test.version, test.usableFrom, err)
 				}
 			}
 		})

@@ -100,29 +100,28 @@ func closeAll(write, read *sql.DB) error {
 	return err
 }
 
-// Ready reports whether the database can be reached and has the schema this build works with. The
+// Ready reports whether the database can be reached and has a schema that this build can work with. The
 // error is a *job.NotReadyError.
+//
+// The schema may be ahead of the build by any number of versions, as migrations only add: one that takes
+// something away writes into the row usable_from which version a build must know from then on.
 func (s *Store) Ready(ctx context.Context) error {
-	var version sql.NullInt64
+	var version, usableFrom sql.NullInt64
 	err := s.query(ctx, func(db *gorm.DB) error {
-		return db.Raw(`SELECT MAX(version_id) FROM goose_db_version`).Row().Scan(&version)
+		return db.Raw(`SELECT MAX(version_id), (SELECT value FROM sequences WHERE name = 'usable_from') FROM goose_db_version`).Row().Scan(&version, &usableFrom)
 	})
 	if err != nil {
 		return err
 	}
-	want := migrations.Version(s.d.name)
-	switch have := version.Int64; {
-	case have < want:
-		return &job.NotReadyError{Reason: fmt.Sprintf("the database of MIGWATCH_DATABASE_URL has schema version %d, this build needs %d: run migwatch migrate", have, want)}
-	case have > want+newerSchemas:
-		return &job.NotReadyError{Reason: fmt.Sprintf("the database of MIGWATCH_DATABASE_URL has schema version %d, this build knows %d: deploy a newer build", have, want)}
+	known := migrations.Version(s.d.name)
+	switch {
+	case version.Int64 < known:
+		return &job.NotReadyError{Reason: fmt.Sprintf("the database of MIGWATCH_DATABASE_URL has schema version %d, this build needs %d: run migwatch migrate", version.Int64, known)}
+	case usableFrom.Int64 > known:
+		return &job.NotReadyError{Reason: fmt.Sprintf("the database of MIGWATCH_DATABASE_URL can only be used by builds that know schema version %d, this one knows %d: deploy a newer build", usableFrom.Int64, known)}
 	}
 	return nil
 }
-
-// newerSchemas is how many versions the schema may be ahead of the build: migrations expand first and
-// contract a release later, so the old build runs on the next schema.
-const newerSchemas = 1
 
 // Now is the database's clock.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {

@@ -1,0 +1,6 @@
+-- The second release. It only adds: builds of the first one work on.
+
+-- +goose Up
+-- Which schema version a build must know to use this database. A migration that takes something away
+-- raises it; one that only adds leaves it alone.
+INSERT INTO sequences (name, value) VALUES ('usable_from', 2);
