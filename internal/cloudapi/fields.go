@@ -17,9 +17,10 @@ import (
 type Fields map[string]json.RawMessage
 
 // ParseFields reads b, which must be one object and nothing else. An object that has a key twice says
-// two things, and is refused. Errors quote nothing of b.
+// two things, and is refused. A byte order mark before it and bare control characters in its strings
+// are read as what they mean. Errors quote nothing of b.
 func ParseFields(b []byte) (Fields, error) {
-	d := json.NewDecoder(bytes.NewReader(b))
+	d := json.NewDecoder(bytes.NewReader(mend(b)))
 	t, err := d.Token()
 	if err != nil {
 		return nil, errors.New("not JSON")

@@ -1,6 +1,8 @@
 package cloudapi_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -13,8 +15,8 @@ import (
 
 func TestParseFieldsRefusesGarbage(t *testing.T) {
 	for _, body := range []string{
-		"", " ", "null", "[]", "[{}]", "true", `"x"`, "1", "<html>", "\ufeff{}", "{", `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":1,}`,
-		`{}{}`, `{} x`, `{"a":1}]`, `{"a":1,"a":2}`, `{a:1}`, `{"a":1 "b":2}`, `{"a":01}`, `{"a":NaN}`, "{\"a\":\"\n\"}", `{"a":"\x"}`,
+		"", " ", "null", "[]", "[{}]", "true", `"x"`, "1", "<html>", "\ufeff", "\ufeff\ufeff{}", " \ufeff{}", "{", `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":1,}`,
+		`{}{}`, `{} x`, `{"a":1}]`, `{"a":1,"a":2}`, `{a:1}`, `{"a":1 "b":2}`, `{"a":01}`, `{"a":NaN}`, `{"a":"\x"}`, "{\"a\":\"\\\n\"}", "{\"a\":\x071}", "{\"a\":\"\n", "{\"a\":\"\n}",
 		"初始值\n\"errcode\": 0}", `{"a":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + "}",
 	} {
 		if f, err := cloudapi.ParseFields([]byte(body)); err == nil {
@@ -99,6 +101,51 @@ func TestSendable(t *testing.T) {
 			t.Errorf("Sendable(%.10q) is %v", s, !want)
 		}
 	}
+}
+
+func TestParseFieldsMendsWhatIsClear(t *testing.T) {
+	for body, want := range map[string]string{
+		"\ufeff{\"a\":\"x\"}":                        "x",
+		"{\"a\":\"第3行\n解析失败\"}":                      "第3行\n解析失败",
+		"\ufeff{\"a\":\"\x07\t\r\x1f\",\n\t\"b\":1}": "\a\t\r\x1f",
+		"{\"a\":\"say \\\"\n\\\" \\\\\"}":            "say \"\n\" \\",
+		"{\"b\":{\"c\":\"\n\"},\"a\":\"x\"}":         "x",
+	} {
+		f, err := cloudapi.ParseFields([]byte(body))
+		if err != nil {
+			t.Errorf("%q: %v", body, err)
+			continue
+		}
+		if got, err := f.Text("a"); err != nil || got != want {
+			t.Errorf("%q says %q, %v, want %q", body, got, err, want)
+		}
+	}
+}
+
+// FuzzMend: JSON that is right is read as encoding/json reads it, and what is not an object stays garbage.
+func FuzzMend(f *testing.F) {
+	for _, s := range []string{`{"a":"b\nc"}`, "{\"a\":\"\n\"}", "\ufeff{}", `{"a":"\\"}`, "{\"a\":\"\\\x01\"}", "[\"\x00\"]"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		fields, err := cloudapi.ParseFields(body)
+		var want map[string]json.RawMessage
+		if json.Unmarshal(body, &want) != nil || want == nil {
+			if err == nil && !bytes.HasPrefix(bytes.TrimPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("\ufeff")), []byte("{")) &&
+				!bytes.HasPrefix(bytes.TrimLeft(bytes.TrimPrefix(body, []byte("\ufeff")), " \t\r\n"), []byte("{")) {
+				t.Errorf("garbage was read: %q", body)
+			}
+			return
+		}
+		if err != nil {
+			return // a key twice, say
+		}
+		for key, value := range want {
+			if !bytes.Equal(fields[key], value) {
+				t.Errorf("%q: %q became %q", key, value, fields[key])
+			}
+		}
+	})
 }
 
 func FuzzParseFields(f *testing.F) {

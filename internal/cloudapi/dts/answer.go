@@ -91,7 +91,7 @@ func state(r cloudapi.Fields, keys Keys) (job.Seen, error) {
 // phase is contract's. Finished says that the check ran, CheckFlag whether it passed: 1 passed, 0 not
 // (the English page of 2018 has them the wrong way round; its own examples have not).
 func phase(status string, checkFlag, errorCode *int64) job.Phase {
-	switch status {
+	switch strings.ToLower(status) { // words are compared without regard to case
 	case "unavailable", "starting":
 		return job.Pending
 	case "running":

@@ -58,7 +58,9 @@ func TestStates(t *testing.T) {
 		"texts for numbers": {in(`"Status":"finished","CheckFlag":"1","ErrorCode":"0","Progress":100`), job.Seen{Phase: job.Succeeded, Status: "finished", Progress: n(100), CheckFlag: n(1), ErrorCode: n(0)}},
 		"nulls":             {in(`"Status":"running","CheckFlag":null,"ErrorCode":null,"ErrorMessage":null,"Progress":null,"RequestId":null,"Error":null`), job.Seen{Phase: job.Running, Status: "running"}},
 		"other word":        {in(`"Status":"paused"`), job.Seen{Phase: job.Unknown, Status: "paused"}},
-		"other case":        {in(`"Status":"Running"`), job.Seen{Phase: job.Unknown, Status: "Running"}},
+		"other case":        {in(`"Status":"Running"`), job.Seen{Phase: job.Running, Status: "Running"}},
+		"capitals":          {in(`"Status":"FINISHED","CheckFlag":1`), job.Seen{Phase: job.Succeeded, Status: "FINISHED", CheckFlag: n(1)}},
+		"bare line break":   {"\ufeff" + in("\"Status\":\"finished\",\"CheckFlag\":0,\"ErrorMessage\":\"row 3\nbad \x07\""), job.Seen{Phase: job.Failed, Status: "finished", CheckFlag: n(0), Message: "row 3\nbad \a"}},
 		"exact keys":        {`{"response":{},"Response":{"status":"x","Status":"running","CHECKFLAG":"y","error":{"Code":"z"}}}`, job.Seen{Phase: job.Running, Status: "running"}},
 		"unknown keys":      {`{"x":[],"Response":{"Status":"running","StepInfo":[{"Status":"finished"}]},"code":"4000"}`, job.Seen{Phase: job.Running, Status: "running"}},
 		"dirty text":        {in("\"Status\":\"running\",\"ErrorMessage\":\"a\\u0000b\xffc\""), job.Seen{Phase: job.Running, Status: "running", Message: "abc"}},
@@ -106,13 +108,13 @@ func TestCodes(t *testing.T) {
 	credentials, forbidden, invalid := meaning{job.Credentials, 0}, meaning{job.Forbidden, 0}, meaning{job.Invalid, 0}
 	for m, codes := range map[meaning][]string{
 		throttled: {"RequestLimitExceeded", "RequestLimitExceeded.UinLimitExceeded", "RequestLimitExceeded.GlobalRegionUinLimitExceeded", "RequestLimitExceeded.IPLimitExceeded"},
-		transient: {"InternalError", "InternalError.DatabaseError", "InternalError.ProtocolError", "ServiceUnavailable", "ResourceUnavailable", "ResourceUnavailable.X"},
+		transient: {"InternalError", "InternalError.DatabaseError", "InternalError.ProtocolError", "ServiceUnavailable", "ResourceUnavailable", "ResourceUnavailable.X", "InvalidParameter.ControllerNotFoundError"},
 		slowly:    {"FailedOperation", "FailedOperation.NotAllowOperation", "OperationDenied", "OperationDenied.JobOperationDeniedError", "LimitExceeded", "LimitExceeded.X", "ResourceInUse", "ResourceInUse.X", "ResourceInsufficient", "ResourceInsufficient.X"},
 		credentials: {"AuthFailure.TokenFailure", "AuthFailure.SecretIdNotFound", "AuthFailure.SignatureExpire", "AuthFailure", "AuthFailure.SignatureFailure", "AuthFailure.InvalidSecretId", "AuthFailure.MFAFailure", "AuthFailure.InvalidAuthorization",
 			"AuthFailure.UnauthorizedOperationX"},
 		forbidden: {"AuthFailure.UnauthorizedOperation", "AuthFailure.UnauthorizedOperation.X", "UnauthorizedOperation", "UnauthorizedOperation.NotEnoughPrivilege", "IpNotInWhitelist", "IpInBlacklist"},
 		invalid: {"InvalidParameter", "InvalidParameter.X", "InvalidParameterValue", "InvalidParameterValue.X", "MissingParameter", "UnknownParameter", "InvalidAction", "InvalidRequest", "NoSuchVersion", "NoSuchProduct",
-			"UnsupportedRegion", "UnsupportedOperation", "UnsupportedProtocol", "ActionOffline", "RequestSizeLimitExceeded", "ResponseSizeLimitExceeded"},
+			"UnsupportedRegion", "UnsupportedOperation", "UnsupportedProtocol", "ActionOffline", "RequestSizeLimitExceeded", "ResponseSizeLimitExceeded", "ResourceNotFound.RoleNotFound"},
 	} {
 		for _, code := range codes {
 			e := lookError(t, second(look(t, 200, refusal(code, "the text"))))
@@ -136,7 +138,7 @@ func TestCodes(t *testing.T) {
 func TestGarbage(t *testing.T) {
 	const good = `{"Response":{"Status":"finished","CheckFlag":1,"ErrorCode":0,"RequestId":"x"}}`
 	bodies := map[string]string{
-		"empty": "", "null": "null", "list": "[]", "html": "<html>", "bom": "\ufeff" + good, "trailing": good + "x", "two": good + good,
+		"empty": "", "null": "null", "list": "[]", "html": "<html>", "two boms": "\ufeff\ufeff" + good, "trailing": good + "x", "two": good + good,
 		"no response": `{}`, "null response": `{"Response":null}`, "empty response": `{"Response":{}}`, "list response": `{"Response":[]}`, "text response": `{"Response":"x"}`,
 		"other case": `{"response":{"Status":"running"}}`, "no status": `{"Response":{"CheckFlag":1}}`, "empty status": `{"Response":{"Status":""}}`, "null status": `{"Response":{"Status":null}}`,
 		"number status": `{"Response":{"Status":1}}`, "bad flag": `{"Response":{"Status":"finished","CheckFlag":"yes"}}`, "fractional flag": `{"Response":{"Status":"finished","CheckFlag":1.5}}`,

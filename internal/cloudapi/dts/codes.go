@@ -54,12 +54,16 @@ var families = map[string]meaning{
 	"UnsupportedProtocol":       {job.Invalid, 0},
 	"ActionOffline":             {job.Invalid, 0},
 	"DryRunOperation":           {job.Invalid, 0},
+	"ResourceNotFound":          {job.Invalid, 0},
 	"RequestSizeLimitExceeded":  {job.Invalid, 0},
 	"ResponseSizeLimitExceeded": {job.Invalid, 0},
 }
 
 // mean finds what a code means; listed is false for one that no document has.
 func mean(code string) (m meaning, listed bool) {
+	if code == "InvalidParameter.ControllerNotFoundError" {
+		return meaning{kind: job.Transient}, true // an internal fault of the upstream, in spite of its family
+	}
 	family, rest, _ := strings.Cut(code, ".")
 	if family == "AuthFailure" && (rest == "UnauthorizedOperation" || strings.HasPrefix(rest, "UnauthorizedOperation.")) {
 		return meaning{kind: job.Forbidden}, true // who calls is known, and may not
@@ -68,10 +72,10 @@ func mean(code string) (m meaning, listed bool) {
 	return m, listed
 }
 
-// isMissing reports whether code says that there is no such job.
+// isMissing reports whether code says that there is no such job. Other codes of the family tell of
+// other things that are not there (an instance, say), and are failed polls.
 func isMissing(code string) bool {
-	family, _, _ := strings.Cut(code, ".")
-	return family == "ResourceNotFound"
+	return code == "ResourceNotFound" || code == "ResourceNotFound.JobNotExist"
 }
 
 // failure translates the error of a call.

@@ -83,7 +83,7 @@ func state(f cloudapi.Fields, token secret.Text, now time.Time) (job.Seen, error
 
 // phase is contract's: an answer of success with failed records is only partly one.
 func phase(status string, failed *int64) job.Phase {
-	switch status {
+	switch strings.ToLower(status) { // words are compared without regard to case
 	case "waiting":
 		return job.Pending
 	case "reading", "writing", "migrating":

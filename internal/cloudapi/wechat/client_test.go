@@ -66,7 +66,8 @@ func TestStates(t *testing.T) {
 		"both names":       {`{"status":"fail","err_msg":"old","error_msg":"new"}`, job.Seen{Phase: job.Failed, Status: "fail", Message: "new"}},
 		"empty new name":   {`{"status":"fail","err_msg":"old","error_msg":""}`, job.Seen{Phase: job.Failed, Status: "fail", Message: "old"}},
 		"other word":       {`{"status":"Paused by 管理员"}`, job.Seen{Phase: job.Unknown, Status: "Paused by 管理员"}},
-		"other case":       {`{"status":"SUCCESS"}`, job.Seen{Phase: job.Unknown, Status: "SUCCESS"}},
+		"other case":       {`{"status":"SUCCESS"}`, job.Seen{Phase: job.Succeeded, Status: "SUCCESS"}},
+		"bare line break":  {"\ufeff{\"errcode\":0,\"errmsg\":\"ok\",\"status\":\"fail\",\"error_msg\":\"第3行\n解析失败\"}", job.Seen{Phase: job.Failed, Status: "fail", Message: "第3行\n解析失败"}},
 		"exact keys":       {`{"Status":"fail","status":"success","STATUS":"x","ERRCODE":-1}`, job.Seen{Phase: job.Succeeded, Status: "success"}},
 		"request id":       {`{"errcode":0,"errmsg":"ok rid: 60eeb120-08eb133c-7e30ea1a","status":"waiting"}`, job.Seen{Phase: job.Pending, Status: "waiting", RequestID: "60eeb120-08eb133c-7e30ea1a"}},
 		"nulls":            {`{"errcode":null,"errmsg":null,"status":"waiting","record_success":null,"error_msg":null,"file_url":null}`, job.Seen{Phase: job.Pending, Status: "waiting"}},
@@ -173,7 +174,7 @@ func TestGarbage(t *testing.T) {
 	const page = "初始值\n\"errcode\": 0,\n\"errmsg\": \"ok\",\n\"status\": \"success\",\n\"record_success\": 3,\n\"record_fail\": 0,\n\"error_msg\": \"Export completed.\"\n\"file_url\": \"https://x\"\n}"
 	const good = `{"errcode":0,"errmsg":"ok","status":"success","record_success":3}`
 	bodies := map[string]string{
-		"the page's example": page, "empty": "", "null": "null", "list": "[]", "html": "<html>", "bom": "\ufeff" + good, "trailing": good + "}", "two": good + good,
+		"the page's example": page, "empty": "", "null": "null", "list": "[]", "html": "<html>", "two boms": "\ufeff\ufeff" + good, "trailing": good + "}", "two": good + good,
 		"no status": `{"errcode":0,"errmsg":"ok"}`, "empty status": `{"status":""}`, "null status": `{"status":null}`, "number status": `{"status":1}`,
 		"nul status": `{"status":"\u0000"}`, "twice": `{"status":"waiting","status":"success"}`, "other case only": `{"Status":"success"}`,
 		"bad count": `{"status":"success","record_fail":"many"}`, "huge count": `{"status":"success","record_fail":9223372036854775808}`, "bad errcode": `{"errcode":true,"status":"success"}`,
