@@ -113,25 +113,54 @@ func bearer(h http.Header) (key string, presented bool) {
 }
 
 // loopbackAccess grants everything to requests from this machine's own tools and pages. Any page in
-// any browser here can send a request to loopback: a foreign name in Host (DNS rebinding) or a foreign
-// Origin gives it away.
+// any browser here can send a request to loopback: a foreign name in Host (DNS rebinding), a foreign
+// Origin or Sec-Fetch-Site gives it away. A proxy on this machine sends its visitors' requests from
+// loopback too; the headers that proxies add give those away.
 func loopbackAccess(r *http.Request) (secret.Role, error) {
+	if name := forwarded(r.Header); name != "" {
+		return secret.RoleNone, problem(codeForbidden,
+			"without API keys requests that came through a proxy ("+name+") are refused; set MIGWATCH_ADMIN_KEYS and present a key")
+	}
 	if !loopbackName(r.Host) {
 		return secret.RoleNone, problem(codeForbidden,
 			"without API keys only requests to localhost, 127.0.0.1 or [::1] are answered; set MIGWATCH_ADMIN_KEYS to use another name")
 	}
-	origins := r.Header["Origin"]
+	if fromElsewhere(r) {
+		return secret.RoleNone, problem(codeForbidden,
+			"without API keys requests of pages from elsewhere are refused; set MIGWATCH_ADMIN_KEYS and present a key")
+	}
+	return secret.RoleAdmin, nil
+}
+
+// forwarded names a header of h that only a proxy adds, "" for none.
+func forwarded(h http.Header) string {
+	for name := range h {
+		switch {
+		case strings.HasPrefix(name, "X-Forwarded-"), name == "X-Real-Ip", name == "Forwarded", name == "Via":
+			return name
+		}
+	}
+	return ""
+}
+
+// fromElsewhere reports whether a page that is not ours made a browser send r. Browsers say so in
+// Origin for some requests and in Sec-Fetch-Site for all, pictures and links among them.
+func fromElsewhere(r *http.Request) bool {
 	own := "http://" + r.Host
 	if r.TLS != nil {
 		own = "https://" + r.Host
 	}
-	for _, o := range origins {
+	for _, o := range r.Header["Origin"] {
 		if !strings.EqualFold(o, own) {
-			return secret.RoleNone, problem(codeForbidden,
-				"without API keys requests of pages from elsewhere are refused; set MIGWATCH_ADMIN_KEYS and present a key")
+			return true
 		}
 	}
-	return secret.RoleAdmin, nil
+	for _, site := range r.Header["Sec-Fetch-Site"] {
+		if site != "same-origin" && site != "none" {
+			return true
+		}
+	}
+	return false
 }
 
 // loopbackName reports whether host, with or without a port, is localhost or a loopback address.

@@ -65,6 +65,21 @@ func TestAccess(t *testing.T) {
 		{"another scheme's page", o{Keys: none, Local: true}, []string{"Host", "localhost:8080", "Origin", "https://localhost:8080"}, 403, 403},
 		{"foreign page", o{Keys: none, Local: true}, []string{"Host", "localhost:8080", "Origin", "https://evil.example"}, 403, 403},
 		{"sandboxed page", o{Keys: none, Local: true}, []string{"Host", "localhost:8080", "Origin", "null"}, 403, 403},
+		{"its own page", o{Keys: none, Local: true}, []string{"Sec-Fetch-Site", "same-origin"}, 200, 201},
+		{"the address bar", o{Keys: none, Local: true}, []string{"Sec-Fetch-Site", "none"}, 200, 201},
+		{"another site's picture or link", o{Keys: none, Local: true}, []string{"Sec-Fetch-Site", "cross-site"}, 403, 403},
+		{"another port's picture or link", o{Keys: none, Local: true}, []string{"Sec-Fetch-Site", "same-site"}, 403, 403},
+		{"another site, public", o{Keys: none, Local: true, PublicRead: true}, []string{"Sec-Fetch-Site", "cross-site"}, 200, 403},
+		{"another site, with a key", o{Keys: both, Local: true}, []string{"Sec-Fetch-Site", "cross-site", "Authorization", "Bearer " + adminKey}, 200, 201},
+		{"proxy, X-Forwarded-For", o{Keys: none, Local: true}, []string{"X-Forwarded-For", "203.0.113.9"}, 403, 403},
+		{"proxy, X-Forwarded-Proto", o{Keys: none, Local: true}, []string{"x-forwarded-proto", "https"}, 403, 403},
+		{"proxy, X-Forwarded-Host", o{Keys: none, Local: true}, []string{"X-Forwarded-Host", "localhost"}, 403, 403},
+		{"proxy, X-Real-IP", o{Keys: none, Local: true}, []string{"X-Real-IP", "127.0.0.1"}, 403, 403},
+		{"proxy, Forwarded", o{Keys: none, Local: true}, []string{"Forwarded", "for=127.0.0.1"}, 403, 403},
+		{"proxy, Via", o{Keys: none, Local: true}, []string{"Via", "1.1 proxy"}, 403, 403},
+		{"proxy, an empty Via", o{Keys: none, Local: true}, []string{"Via", ""}, 403, 403},
+		{"proxy, public", o{Keys: none, Local: true, PublicRead: true}, []string{"Via", "1.1 proxy"}, 200, 403},
+		{"proxy, with a key", o{Keys: both, Local: true}, []string{"X-Forwarded-For", "203.0.113.9", "Authorization", "Bearer " + adminKey}, 200, 201},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := base.serve(t, func(o *httpapi.Options) {
@@ -108,6 +123,16 @@ func TestRefusalsTeachNothing(t *testing.T) {
 	}
 	if first.header.Get("WWW-Authenticate") != "Bearer" {
 		t.Error("no WWW-Authenticate")
+	}
+}
+
+func TestProxiedRequestsNameTheSetting(t *testing.T) {
+	r := newRig(t, func(o *httpapi.Options) { o.Keys, o.Local = secret.Keys{}, true })
+	v := r.ask("DELETE", "/v1/jobs/dts/ap-beijing/dts-1", "", "X-Real-IP", "203.0.113.9").wantProblem(r, 403, "forbidden")
+	for _, name := range []string{"MIGWATCH_ADMIN_KEYS", "X-Real-Ip"} {
+		if !strings.Contains(v["detail"].(string), name) {
+			t.Errorf("%s is not in %q", name, v["detail"])
+		}
 	}
 }
 
