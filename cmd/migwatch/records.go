@@ -277,17 +277,22 @@ func (p *parser) row(line int, row []string, header map[string]int) {
 // Spreadsheets run cells that begin like a formula. A leading ' keeps them texts; it is added to what
 // begins with one of these, with or without ' before, and taken away from the same, so that every label
 // comes back as it was.
-const formulas = "=+-@\t\r"
+const formulas = "=+-@\t\r\n＝＋－＠"
+
+func formula(s string) bool {
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(s, "'"))
+	return strings.ContainsRune(formulas, first)
+}
 
 func cellOf(s string) string {
-	if rest := strings.TrimLeft(s, "'"); rest != "" && strings.ContainsRune(formulas, rune(rest[0])) {
+	if formula(s) {
 		return "'" + s
 	}
 	return s
 }
 
 func uncell(s string) string {
-	if rest := strings.TrimLeft(s, "'"); s != rest && rest != "" && strings.ContainsRune(formulas, rune(rest[0])) {
+	if s != "" && s[0] == '\'' && formula(s) {
 		return s[1:]
 	}
 	return s

@@ -39,6 +39,7 @@ func TestReadRecords(t *testing.T) {
 		"comments only":    {in: "# nothing\n\n"},
 		"lines":            {in: "dts/ap-x/a\r\n  wechat/e/5 \t the label \n", want: []string{"dts/ap-x/a", "wechat/e/5 label=the label"}},
 		"byte order mark":  {in: "\ufeffdts/ap-x/a", want: []string{"dts/ap-x/a"}},
+		"csv, full width":  {in: "provider,scope,job_id,label,paused\ndts,ap-x,a,'＝1,\ndts,ap-x,b,＝1,\ndts,ap-x,c,'中,\n", want: []string{"dts/ap-x/a label=＝1", "dts/ap-x/b label=＝1", "dts/ap-x/c label='中"}},
 		"csv":              {in: "provider,scope,job_id,label,paused\ndts,ap-x,a,'=1,TRUE\nwechat,e,5,\"a,b\",\n", want: []string{"dts/ap-x/a label==1 paused", "wechat/e/5 label=a,b"}},
 		"csv of keys":      {in: "key\ndts/ap-x/a\n", want: []string{"dts/ap-x/a"}},
 		"csv headless":     {in: "dts,ap-x,a\nwechat,e,5,l,false", want: []string{"dts/ap-x/a", "wechat/e/5 label=l resumed"}},

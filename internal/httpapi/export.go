@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"migwatch/internal/job"
 )
@@ -60,9 +61,13 @@ func appendNumber(b []byte, n *int64) []byte {
 	return strconv.AppendInt(b, *n, 10)
 }
 
+// formulas are the characters that make a spreadsheet run a cell. East Asian editions take the
+// full-width ones as well.
+const formulas = "=+-@\t\r\n＝＋－＠"
+
 // appendText disarms what a spreadsheet would run as a formula: upstream texts are nobody's here.
 func appendText(b []byte, s string) []byte {
-	if s != "" && strings.IndexByte("=+-@\t\r", s[0]) >= 0 {
+	if first, _ := utf8.DecodeRuneInString(s); strings.ContainsRune(formulas, first) {
 		s = "'" + s
 	}
 	if !strings.ContainsAny(s, ",\"\r\n") && strings.Trim(s, " ") == s {

@@ -17,7 +17,7 @@ import (
 func TestHistoryFormats(t *testing.T) {
 	r := newRig(t, nil)
 	r.watch(dtsKey)
-	texts := []string{"plain", "=1+1", "+1", "-1", "@x", "\tx", "\rx", "a \"quoted\", text", "two\nlines", "two\r\nlines", " blank ", "<b>&", "导出完成.", ""}
+	texts := []string{"plain", "=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "\r\nx", "＝1+1", "＋1", "－1", "＠x", "x＝1", "a \"quoted\", text", "two\nlines", "two\r\nlines", " blank ", "<b>&", "导出完成.", ""}
 	for i, text := range texts {
 		r.see(dtsKey, then.Add(time.Duration(i)*time.Minute), &job.Seen{Phase: job.Running, Status: "running", ErrorCode: num(-1), Progress: num(int64(i)), Message: text}, nil)
 	}
@@ -67,7 +67,7 @@ func TestHistoryFormats(t *testing.T) {
 	}
 	for i, row := range cells {
 		text := texts[i]
-		if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		if text != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(text)[0]) {
 			text = "'" + text
 		}
 		text = strings.ReplaceAll(text, "\r\n", "\n") // encoding/csv's reader does so

@@ -94,7 +94,7 @@ var (
 		id: "get-history", method: http.MethodGet, path: jobPath + "/history", tag: "jobs",
 		summary: "A job's snapshots",
 		about: "Newest first unless `order=asc`. With `Accept: text/csv` or `application/x-ndjson` the same rows and pages, the next page in `Link`. " +
-			"In CSV null is an empty cell, and a text that begins with `=`, `+`, `-`, `@`, tab or CR gets a leading `'` so that no spreadsheet runs it; numbers stay numbers.",
+			"In CSV null is an empty cell, and a text that begins with `=`, `+`, `-`, `@` (or the full-width one), tab, CR or LF gets a leading `'` so that no spreadsheet runs it; numbers stay numbers.",
 		answers: []success{{
 			status: 200, means: "A page of snapshots.", body: snapshotList{}, headers: "Cache-Control Vary Link", example: exampleHistory,
 			texts: map[string]func() any{csvType: exampleCSV, ndjsonType: exampleNDJSON},
