@@ -129,6 +129,9 @@ func (l *loader) keys(r raw) (admin, read []secret.Text) {
 			if len([]rune(k.Reveal())) < minKey {
 				l.add(name, "key %d of %d is shorter than 16 characters; `migwatch key` makes a good one", i+1, len(keys))
 			}
+			if trivial(k.Reveal()) {
+				l.add(name, "key %d of %d is easily guessed; `migwatch key` makes a good one", i+1, len(keys))
+			}
 			if !inHeader(k.Reveal()) {
 				l.add(name, "key %d of %d has a blank or a character that no HTTP header carries; `migwatch key` makes a good one", i+1, len(keys))
 			}
@@ -142,6 +145,28 @@ func (l *loader) keys(r raw) (admin, read []secret.Text) {
 		}
 	}
 	return admin, read
+}
+
+// trivial reports whether a key is one of those that are tried first: a placeholder, fewer than five
+// different characters, or a short text written again and again.
+func trivial(key string) bool {
+	lower := strings.ToLower(key)
+	if strings.Contains(lower, "changeme") || strings.Contains(lower, "change-me") {
+		return true
+	}
+	different := map[rune]bool{}
+	for _, c := range key {
+		different[c] = true
+	}
+	if len(different) < 5 {
+		return true
+	}
+	for period := 1; period <= (len(key)+1)/2; period++ {
+		if key[period:] == key[:len(key)-period] {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *loader) encryption(list secret.Text) ([]secret.Text, *secret.Keyring) {
