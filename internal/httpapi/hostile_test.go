@@ -76,6 +76,9 @@ func TestInvalidRequests(t *testing.T) {
 		{"PUT", one, `{`, "body"},
 		{"PUT", one, `{} {}`, "body"},
 		{"PUT", one, `null`, "body"},
+		{"PUT", one, "{\"label\":\"\xb6\xa9\xb5\xa5\"}", "body"}, // GBK, as curl sends it in a Chinese Windows console
+		{"PUT", one, "{\"paused\":true,\"label\":\"\xed\xa0\x80\"}", "body"},
+		{"GET", "/v1/jobs?q=%B6%A9%B5%A5", "", "query.q"},
 		{"PUT", one, `[]`, "body"},
 		{"PUT", one, `"x"`, "body"},
 		{"PUT", one, `{"label":1}`, "body.label"},
@@ -115,6 +118,10 @@ func TestInvalidRequests(t *testing.T) {
 		if len(g.body) > 4000 {
 			t.Errorf("%s: echoes %d bytes", name, len(g.body))
 		}
+	}
+	v := r.ask("PUT", one, adminKey, "body", "{\"label\":\"\xb6\xa9\"}", "Content-Type", "application/json; charset=gbk").wantProblem(r, 422, "invalid_request")
+	if v["detail"] != "body: is not UTF-8" {
+		t.Errorf("a body in GBK: %v", v)
 	}
 	if j := r.get(one); j["label"] != "" || j["paused"] != false {
 		t.Errorf("something got through: %v", j)

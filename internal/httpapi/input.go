@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -63,6 +64,14 @@ func checkText(s string) string {
 		return "has control characters"
 	}
 	return ""
+}
+
+// unmarshal reads a body. encoding/json would put U+FFFD in the place of what is not UTF-8.
+func unmarshal(body []byte, into any) error {
+	if !utf8.Valid(body) {
+		return errors.New("is not UTF-8")
+	}
+	return json.Unmarshal(body, into)
 }
 
 // JobPath names a job in the path.

@@ -22,7 +22,7 @@ func newHuma(a *API, version string) huma.API {
 			Info:       &huma.Info{Title: "migwatch", Version: version},
 			Components: &huma.Components{Schemas: registry},
 		},
-		Formats:       map[string]huma.Format{jsonType: huma.DefaultJSONFormat, problemType: huma.DefaultJSONFormat},
+		Formats:       map[string]huma.Format{jsonType: {Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}, problemType: huma.DefaultJSONFormat},
 		DefaultFormat: jsonType,
 	}
 	c.AllowAdditionalPropertiesByDefault = true // answers may grow; WatchBody says otherwise for itself

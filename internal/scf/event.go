@@ -75,6 +75,8 @@ func (o *object) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+var errQueryNotUTF8 = errors.New("the query is not UTF-8")
+
 var errNotHTTP = errors.New("the event is no HTTP request: it has neither a method nor a path")
 
 // decodeEvent reads an event, or says in one sentence why it is none.
@@ -87,7 +89,10 @@ func decodeEvent(payload []byte) (*event, error) {
 		return nil, errors.New("the event is no JSON object")
 	}
 	var e event
-	if err := json.Unmarshal(payload, &e); err != nil {
+	switch err := json.Unmarshal(payload, &e); {
+	case errors.Is(err, errQueryNotUTF8):
+		return nil, err
+	case err != nil:
 		return nil, errors.New("the event is no JSON")
 	}
 	if e.method() == "" && e.path() == "" {
@@ -216,8 +221,12 @@ func (f *fields) plain(b []byte) bool {
 // query is fields, or the whole query as one string.
 type query fields
 
-// UnmarshalJSON leaves out what cannot be read.
+// UnmarshalJSON leaves out what cannot be read. It fails for what is not UTF-8, which encoding/json
+// would fill with U+FFFD.
 func (q *query) UnmarshalJSON(b []byte) error {
+	if !utf8.Valid(b) {
+		return errQueryNotUTF8
+	}
 	if b[0] != '"' {
 		return (*fields)(q).UnmarshalJSON(b)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"time"
 )
@@ -38,6 +39,9 @@ func web(base map[string]string, handle func(context.Context, Invocation) http.H
 			inv.RequestID = newID()
 		}
 		ctx = context.WithValue(ctx, invocationKey{}, inv)
+		if errors.Is(err, errQueryNotUTF8) {
+			return reply(ctx, notUTF8(err.Error()), &http.Request{Method: http.MethodGet}), nil
+		}
 		if err != nil {
 			return reply(ctx, invalid(err.Error()), &http.Request{Method: http.MethodGet}), nil
 		}

@@ -149,9 +149,13 @@ func TestAnswersProblems(t *testing.T) {
 		status  int
 		code    string
 	}{
-		"empty":     {ok, "", 400, "invalid_request"},
-		"a timer":   {ok, `{"Type":"Timer"}`, 400, "invalid_request"},
-		"too large": {ok, `{"path":"/x","body":"` + strings.Repeat("x", maxBody+1) + `"}`, 413, "payload_too_large"},
+		"empty":              {ok, "", 400, "invalid_request"},
+		"a timer":            {ok, `{"Type":"Timer"}`, 400, "invalid_request"},
+		"too large":          {ok, `{"path":"/x","body":"` + strings.Repeat("x", maxBody+1) + `"}`, 413, "payload_too_large"},
+		"a body in GBK":      {ok, "{\"path\":\"/x\",\"body\":\"\xb6\xa9\"}", 422, "invalid_request"},
+		"an object in GBK":   {ok, "{\"path\":\"/x\",\"body\":{\"label\":\"\xb6\xa9\"}}", 422, "invalid_request"},
+		"a query in GBK":     {ok, "{\"path\":\"/x\",\"queryString\":{\"q\":\"\xb6\xa9\"}}", 422, "invalid_request"},
+		"a raw query in GBK": {ok, "{\"path\":\"/x\",\"rawQueryString\":\"q=\xb6\xa9\"}", 422, "invalid_request"},
 		"panic": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Leak", "1")
 			_, _ = io.WriteString(w, "half")

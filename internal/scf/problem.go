@@ -18,6 +18,10 @@ func invalid(detail string) *problem {
 	return &problem{Status: http.StatusBadRequest, Code: "invalid_request", Detail: detail}
 }
 
+func notUTF8(detail string) *problem {
+	return &problem{Status: http.StatusUnprocessableEntity, Code: "invalid_request", Detail: detail}
+}
+
 func tooMany() *problem { return invalid("there are more than 50 query parameters") }
 
 func tooLong() *problem {

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // Limits of what comes in, the same for events and for the plain web server.
@@ -186,6 +187,9 @@ func checkHeader(h http.Header) *problem {
 func (e *event) body() ([]byte, *problem) {
 	if len(e.Body) == 0 || e.Body[0] == 'n' {
 		return nil, nil
+	}
+	if !utf8.Valid(e.Body) { // encoding/json would put U+FFFD in the place of what is not
+		return nil, notUTF8("the body is not UTF-8")
 	}
 	if e.Body[0] != '"' {
 		return within(e.Body)

@@ -251,6 +251,12 @@ func TestCrossSiteForms(t *testing.T) {
 	if a := r.signedIn(adminKey).post(runningJob+"/label", url.Values{"label": {strings.Repeat("x", 20<<10)}}); a.status != 400 {
 		t.Errorf("a large form: %d", a.status)
 	}
+	if a := r.signedIn(adminKey).post(runningJob+"/label", url.Values{"label": {"\xb6\xa9\xb5\xa5"}}); a.status != 422 || !strings.Contains(a.body, "label: is not UTF-8") {
+		t.Errorf("a form in GBK: %d %s", a.status, a.body)
+	}
+	if a := r.signedIn(readKey).get("/?q=%B6%A9%B5%A5"); a.status != 422 || !strings.Contains(a.body, "q: is not UTF-8") {
+		t.Errorf("a search in GBK: %d %s", a.status, a.body)
+	}
 }
 
 func TestBadge(t *testing.T) {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"migwatch/internal/job"
 	"migwatch/internal/secret"
@@ -34,6 +36,9 @@ func (u *UI) page(need secret.Role, h func(*visit) error) http.Handler {
 		err := v.admit(need)
 		if err == nil && r.Method == http.MethodPost {
 			err = v.readForm()
+		}
+		if err == nil {
+			err = v.checkText()
 		}
 		if err == nil {
 			err = h(v)
@@ -119,6 +124,20 @@ func (v *visit) readForm() error {
 	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
 	if err := v.r.ParseForm(); err != nil {
 		return &refusal{status: http.StatusBadRequest, key: "error.form"}
+	}
+	return nil
+}
+
+// checkText refuses a query and a form in another encoding than UTF-8.
+func (v *visit) checkText() error {
+	for _, values := range []url.Values{v.r.URL.Query(), v.r.PostForm} {
+		for name, list := range values {
+			for _, text := range list {
+				if !utf8.ValidString(name) || !utf8.ValidString(text) {
+					return &job.InvalidError{Field: strings.ToValidUTF8(name, "?"), Reason: "is not UTF-8"}
+				}
+			}
+		}
 	}
 	return nil
 }
