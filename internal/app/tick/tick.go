@@ -5,6 +5,7 @@ package tick
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"reflect"
 	"sync"
@@ -101,7 +102,8 @@ func (t *Ticker) lookers(env map[string]string, s config.Settings, db *store.Sto
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.transport == nil {
-		t.transport = cloudapi.NewTransport(cloudapi.Options{})
+		// The platform's library has put the invocation's Environment into the process's by now.
+		t.transport = cloudapi.NewTransport(cloudapi.Options{Proxy: http.ProxyFromEnvironment})
 	}
 	if t.wechat == nil || !same(t.used, s) {
 		for _, w := range s.Warnings {
