@@ -2,10 +2,12 @@ package httpapi_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -134,6 +136,34 @@ func TestProblemsAreBounded(t *testing.T) {
 		v := g.wantProblem(r, 422, "invalid_request")
 		if n := len(v["errors"].([]any)); n > 20 || len(g.body) > 4000 {
 			t.Errorf("%d errors, %d bytes", n, len(g.body))
+		}
+	}
+}
+
+func TestTransportSecurity(t *testing.T) {
+	for name, test := range map[string]struct {
+		o     httpapi.Options
+		tls   bool
+		proto string
+		sent  bool
+	}{
+		"http":              {},
+		"https":             {tls: true, sent: true},
+		"the cloud":         {o: httpapi.Options{Cloud: true}, sent: true},
+		"a proxy for https": {proto: "HTTPS", sent: true},
+		"a proxy for http":  {proto: "http"},
+	} {
+		for _, path := range []string{"/healthz", "/v1/jobs", "/nothing", "/a//b"} {
+			request := httptest.NewRequest("GET", path, nil)
+			request.Header.Set("X-Forwarded-Proto", test.proto)
+			if test.tls {
+				request.TLS = &tls.ConnectionState{}
+			}
+			w := httptest.NewRecorder()
+			httpapi.New(test.o).ServeHTTP(w, request)
+			if got := w.Header().Get("Strict-Transport-Security"); (got == "max-age=31536000") != test.sent || !test.sent && got != "" {
+				t.Errorf("%s: %s has %q", name, path, got)
+			}
 		}
 	}
 }

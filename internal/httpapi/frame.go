@@ -57,6 +57,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("Cache-Control", "no-store")
+	if r.TLS != nil || a.opt.Cloud || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
 	out := &answer{ResponseWriter: w, head: r.Method == http.MethodHead}
 	defer a.recovered(out, r)
 	if err := checkPath(r.URL); err != nil {
