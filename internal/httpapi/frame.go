@@ -50,6 +50,7 @@ func Role(ctx context.Context) secret.Role { return frameOf(ctx).role }
 // ServeHTTP answers every request, a panic's too.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := &frame{id: a.requestID(r)}
+	r = withoutSlash(r)
 	r = r.WithContext(context.WithValue(r.Context(), frameKey{}, f))
 	f.request = r
 	h := w.Header()
@@ -94,6 +95,19 @@ func saneID(s string) bool {
 		}
 	}
 	return true
+}
+
+// withoutSlash is r without the slash that some clients put behind a path of the API. It is no redirect: with
+// one, many clients would lose the key or the body.
+func withoutSlash(r *http.Request) *http.Request {
+	if p := r.URL.EscapedPath(); !strings.HasPrefix(p, "/v1/") || !strings.HasSuffix(p, "/") || strings.HasSuffix(p, "//") {
+		return r
+	}
+	bare := *r.URL
+	bare.Path, bare.RawPath = strings.TrimSuffix(bare.Path, "/"), strings.TrimSuffix(bare.RawPath, "/")
+	out := *r
+	out.URL = &bare
+	return &out
 }
 
 // checkPath refuses what ServeMux would answer with a redirect or in plain text: nothing here lives

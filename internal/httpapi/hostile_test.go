@@ -141,14 +141,15 @@ func TestRefusedRequests(t *testing.T) {
 		code, allow  string
 	}{
 		{"GET", "/v1", nil, 404, "not_found", ""},
-		{"GET", "/v1/jobs/", nil, 404, "not_found", ""},
+		{"GET", "/v1/jobs//", nil, 404, "not_found", ""},
+		{"GET", "/v1/", nil, 404, "not_found", ""},
+		{"DELETE", "/v1/jobs/", nil, 405, "method_not_allowed", "GET, HEAD"},
 		{"GET", "/v1//jobs", nil, 404, "not_found", ""},
 		{"GET", "/v1/./jobs", nil, 404, "not_found", ""},
 		{"GET", "/v1/x/../jobs", nil, 404, "not_found", ""},
 		{"GET", "//v1/jobs", nil, 404, "not_found", ""},
 		{"GET", "/V1/jobs", nil, 404, "not_found", ""},
 		{"GET", "/v1/jobs/dts/ap-shanghai", nil, 404, "not_found", ""},
-		{"GET", one + "/", nil, 404, "not_found", ""},
 		{"GET", one + "/nothing", nil, 404, "not_found", ""},
 		{"GET", "/docs", nil, 404, "not_found", ""},
 		{"GET", "/schemas/Job.json", nil, 404, "not_found", ""},

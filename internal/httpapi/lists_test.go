@@ -220,3 +220,22 @@ func TestEventsAreFollowed(t *testing.T) {
 		}
 	}
 }
+
+// A slash behind a path changes nothing.
+func TestSlashBehind(t *testing.T) {
+	r := newRig(t, nil)
+	r.scene()
+	one := "/v1/jobs/" + dtsKey.String()
+	for path, query := range map[string]string{"/v1/jobs": "?limit=1", one: "", one + "/history": "?limit=1", "/v1/events": "", "/v1/summary": ""} {
+		want, got := r.ask("GET", path+query, readKey), r.ask("GET", path+"/"+query, readKey)
+		if got.status != 200 || got.body != want.body || got.header.Get("Link") != want.header.Get("Link") {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+	if g := r.ask("PUT", one+"/", adminKey, "body", `{"label":"kept"}`); g.status != 200 || r.get(one)["label"] != "kept" {
+		t.Errorf("PUT: %s", g)
+	}
+	if g := r.ask("GET", "/v1/jobs/dts/ap-beijing/a%2F", readKey); g.status != 422 {
+		t.Errorf("an escaped slash is a part of the ID: %s", g)
+	}
+}
