@@ -71,30 +71,36 @@ type Database struct {
 	mu    sync.Mutex
 	used  config.Settings
 	store *store.Store
-	ready time.Time // the schema was right then
+	check *check // of the store
 }
 
 // Open gives the store of s, ready to work. The error is or wraps a *job.NotReadyError.
 func (d *Database) Open(ctx context.Context, s config.Settings) (*store.Store, error) {
+	db, check, err := d.current(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := check.wait(ctx); err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+// current gives the store of s and its check. It asks the database nothing.
+func (d *Database) current(s config.Settings) (*store.Store, *check, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.store == nil || !reflect.DeepEqual(d.used.Database, s.Database) || !reflect.DeepEqual(d.used.EncryptionKeys, s.EncryptionKeys) {
 		if err := d.close(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		opened, err := store.Open(s.Database.URL, store.Options{Keys: s.Keyring})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		d.store, d.used = opened, s
+		d.store, d.used, d.check = opened, s, &check{ask: opened.Ready}
 	}
-	if time.Since(d.ready) > recheck {
-		if err := d.store.Ready(ctx); err != nil {
-			return nil, err
-		}
-		d.ready = time.Now()
-	}
-	return d.store, nil
+	return d.store, d.check, nil
 }
 
 // Close ends the store's connections, if any.
@@ -109,7 +115,7 @@ func (d *Database) close() error {
 		return nil
 	}
 	err := d.store.Close()
-	d.store, d.ready = nil, time.Time{}
+	d.store, d.check = nil, nil
 	return err
 }
 
