@@ -28,7 +28,7 @@ GOLANGCI_LINT ?= v2.15.0
 
 .PHONY: lint-tools
 lint-tools: ## build the linter into build/tools
-	@test -x build/tools/golangci-lint || GOBIN=$(CURDIR)/build/tools GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	@$(GO) version -m build/tools/golangci-lint 2>/dev/null | grep -q 'golangci-lint/v2.$(GOLANGCI_LINT)' || GOBIN=$(CURDIR)/build/tools GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
 
 .PHONY: lint
 lint: lint-tools ## gofmt, vet, tidy and the linter

@@ -5,7 +5,7 @@ variable "region" {
 }
 
 variable "namespace" {
-  description = "Namespace of the functions."
+  description = "Namespace of the functions. Another than default must exist already: make it in the console first."
   type        = string
   default     = "default"
 }

@@ -125,6 +125,33 @@ func TestUnit(t *testing.T) {
 	}
 }
 
+// TestNoSettingIsFixed: a setting that the image or the unit fixes collides with the same setting read
+// from a file, which is how Docker's secrets and systemd's credentials come.
+func TestNoSettingIsFixed(t *testing.T) {
+	for _, name := range []string{"deploy/Dockerfile", "deploy/migwatch.service"} {
+		for line := range strings.Lines(string(read(t, name))) {
+			if !strings.HasPrefix(line, "#") && strings.Contains(line, "MIGWATCH_") {
+				t.Errorf("%s fixes a setting: %s", name, line)
+			}
+		}
+	}
+}
+
+// TestSecretsAreIgnored: what holds secrets goes neither into a commit nor into an image.
+func TestSecretsAreIgnored(t *testing.T) {
+	for _, name := range []string{".gitignore", ".dockerignore"} {
+		lines := strings.Split(string(read(t, name)), "\n")
+		for _, pattern := range []string{".env", ".env.*", "!.env.example", "*.tfvars", "*.tfstate*", "*.db"} {
+			if name == ".dockerignore" && strings.HasPrefix(pattern, "*") {
+				pattern = "**/" + pattern // in any folder, as git has it without that
+			}
+			if !slices.Contains(lines, pattern) {
+				t.Errorf("%s lacks %s", name, pattern)
+			}
+		}
+	}
+}
+
 // parseUnit gives "Section.Key" and its values.
 func parseUnit(t *testing.T, text string) map[string][]string {
 	t.Helper()
