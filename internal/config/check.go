@@ -40,7 +40,7 @@ func (l *loader) settings(r raw) Settings {
 		s.FileURLs = *r.FileURLs
 	}
 	if !l.has("MIGWATCH_POLL_LEASE") && !l.has("MIGWATCH_POLL_TIMEOUT") && s.PollLease <= s.PollTimeout {
-		l.add("MIGWATCH_POLL_LEASE", "%v is not longer than MIGWATCH_POLL_TIMEOUT, %v: a look would outlive its claim", s.PollLease, s.PollTimeout)
+		l.add("MIGWATCH_POLL_LEASE", "is not longer than MIGWATCH_POLL_TIMEOUT: a poll would outlive its lease")
 	}
 	s.AdminKeys, s.ReadKeys = l.keys(r)
 	s.EncryptionKeys, s.Keyring = l.encryption(r.EncryptionKeys)
@@ -245,21 +245,21 @@ func private(host string) bool {
 
 func (l *loader) rate(name string, v float64) float64 {
 	if !l.has(name) && !(v > 0 && v <= maxRate) { // also not for NaN
-		l.add(name, "%v is not a rate; give more than 0 and at most %d looks per second", v, maxRate)
+		l.add(name, "is not a rate; give more than 0 and at most %d looks per second", maxRate)
 	}
 	return v
 }
 
 func (l *loader) positive(name string, v time.Duration) time.Duration {
 	if !l.has(name) && v <= 0 {
-		l.add(name, "%v is not more than 0; give a duration such as 3s or 2m", v)
+		l.add(name, "is not more than 0; give a duration such as 3s or 2m")
 	}
 	return v
 }
 
 func (l *loader) days(name string, n int) time.Duration {
 	if !l.has(name) && (n < 0 || n > maxDays) {
-		l.add(name, "%d is not a number of days from 0 (keep) to %d", n, maxDays)
+		l.add(name, "is not a number of days from 0 (keep) to %d", maxDays)
 		return 0
 	}
 	return time.Duration(n) * day
@@ -276,6 +276,6 @@ func (l *loader) level(v string) slog.Level {
 	case "error":
 		return slog.LevelError
 	}
-	l.add("MIGWATCH_LOG_LEVEL", "%q is none of debug, info, warn, error", v)
+	l.add("MIGWATCH_LOG_LEVEL", "is none of debug, info, warn, error")
 	return slog.LevelInfo
 }

@@ -192,7 +192,7 @@ func (l *loader) parse(got map[string]string) raw {
 		}
 		f, _ := reflect.TypeFor[raw]().FieldByName(p.Name)
 		name := f.Tag.Get("env")
-		l.add(name, "%q is not %s", got[name], wanted(f.Type)) // texts never fail to parse: no secret comes here
+		l.add(name, "is not %s", wanted(f.Type)) // the value is not quoted: it may be a misplaced secret
 	}
 	return r
 }
