@@ -8,7 +8,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"migwatch/internal/app"
 	"migwatch/internal/secret"
 )
 
@@ -18,14 +17,14 @@ A KEY names a job: PROVIDER/SCOPE/JOB_ID, as in dts/ap-shanghai/dts-1kl0iy0v or 
 
 Without --server, commands work on the database of MIGWATCH_DATABASE_URL (sqlite:migwatch.db in this folder unless set).
 
-Exit status: 0 done, 1 it did not work, 2 wrong usage, 3 (wait) not final in time.`
+Exit status: 0 done, 1 it did not work, 2 wrong usage; of wait also 2 not watched, 3 not final in time, 4 could not be asked.`
 
 // cli is every command and flag.
 type cli struct {
-	Server  string `placeholder:"URL" group:"global" help:"Ask this query function or migwatch serve instead of the database ($MIGWATCH_SERVER)."`
-	Key     string `placeholder:"KEY" group:"global" help:"API key for --server; better in $MIGWATCH_KEY or $MIGWATCH_KEY_FILE, where others do not see it."`
-	JSON    bool   `name:"json" group:"global" help:"Print JSON: one array for a list, one object a line for what goes on."`
-	Version bool   `group:"global" help:"Print the version."`
+	Server  string      `placeholder:"URL" group:"global" help:"Ask this query function or migwatch serve instead of the database ($MIGWATCH_SERVER)."`
+	Key     string      `placeholder:"KEY" group:"global" help:"API key for --server; better in $MIGWATCH_KEY or $MIGWATCH_KEY_FILE, where others do not see it."`
+	JSON    bool        `name:"json" group:"global" help:"Print JSON: one array for a list, one object a line for what goes on."`
+	Version versionFlag `group:"global" help:"Print the version."`
 
 	Demo  demoCmd  `cmd:"" group:"run" help:"Show everything at work on emulated APIs; no account needed."`
 	Serve serveCmd `cmd:"" group:"run" help:"Look at jobs on a timer and serve the HTTP API, in one process."`
@@ -80,10 +79,6 @@ func run(ctx context.Context, args []string, c *console) (code int) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.ExplicitGroups(groups),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(sh))
-	if len(args) == 1 && args[0] == "--version" {
-		fmt.Fprintln(c.out, "migwatch", app.Version())
-		return exitOK
-	}
 	err := errors.Join(sh.command(ctx, args), sh.close())
 	if code = exitCode(ctx, err); code != exitOK && code != exitInterrupted {
 		fmt.Fprint(sh.log, explain(err))
@@ -99,8 +94,11 @@ func (sh *shell) close() (err error) {
 }
 
 func (sh *shell) command(ctx context.Context, args []string) error {
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		args = []string{"--help"}
+	case args[0] == "help": // help COMMAND is COMMAND --help
+		args = append(args[1:len(args):len(args)], "--help")
 	}
 	k, err := sh.app.Parse(args)
 	if err != nil {

@@ -49,8 +49,8 @@ type demo struct {
 
 // Run plays the demo until Ctrl-C.
 func (cmd *demoCmd) Run(ctx context.Context, sh *shell) (err error) {
-	if sh.remote() != "" && sh.Server != "" {
-		return usagef("demo has a server of its own: run it without --server")
+	if err := sh.onlyHere("demo"); err != nil {
+		return err
 	}
 	if cmd.Every < 100*time.Millisecond {
 		return usagef("--every must be 100ms or more")

@@ -82,7 +82,7 @@ func (d *demo) tell(ctx context.Context) error {
 			_ = printJSON(d.out, e)
 			continue
 		}
-		d.line(e.At, e.Key(), looks[e.To].style.of(string(e.From)+" → "+string(e.To), d.colour(d.out)), e.Message)
+		d.line(e.At, e.Key(), looks[e.To].style.of(phaseWord(e.Provider, e.From)+" → "+phaseWord(e.Provider, e.To), d.colour(d.out)), e.Message)
 	}
 	if d.JSON {
 		return nil
@@ -120,7 +120,7 @@ func (d *demo) tellLooks(ctx context.Context) error {
 // line is: time, job, label, what happened, the job's own text.
 func (d *demo) line(at time.Time, k client.Key, what, message string) {
 	coloured := d.colour(d.out)
-	parts := []string{dim.of(at.Local().Format("15:04:05"), coloured), pad(k.String(), 37)}
+	parts := []string{dim.of(at.Local().Format("15:04:05 -07:00"), coloured), pad(k.String(), 37)}
 	if label := d.labels[k]; label != "" {
 		parts = append(parts, pad(label, 29))
 	}

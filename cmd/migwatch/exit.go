@@ -12,9 +12,10 @@ import (
 // The exit codes.
 const (
 	exitOK          = 0
-	exitFailed      = 1   // it did not work; of wait: the job has failed, is partial or missing
-	exitUsage       = 2   // it was asked for in a way that cannot be
+	exitFailed      = 1   // it did not work; of wait: the job ended otherwise than hoped
+	exitUsage       = 2   // it was asked for in a way that cannot be; of wait: the job is not watched
 	exitTimeout     = 3   // of wait: not final in time
+	exitNotAsked    = 4   // of wait: the server or the database could not be asked
 	exitInterrupted = 130 // Ctrl-C, as shells count it
 )
 
@@ -64,5 +65,9 @@ func explain(err error) string {
 	case client.CodeForbidden:
 		text = "this key may only read: use one of the server's MIGWATCH_ADMIN_KEYS"
 	}
-	return "migwatch: " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ") + "\n"
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = plain(line) // an error may quote a file or an upstream
+	}
+	return "migwatch: " + strings.Join(lines, "\n  ") + "\n"
 }

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"math"
 	"time"
 
 	"migwatch/client"
@@ -13,9 +17,9 @@ type historyCmd struct {
 	Since string `placeholder:"WHEN" help:"Only what was the case then or later: 2026-01-31, 2026-01-31T08:00:00+08:00, or how long ago, as in 90m, 24h, 7d."`
 	Until string `placeholder:"WHEN" help:"Only what was the case before then."`
 	Order string `enum:"desc,asc" default:"desc" placeholder:"ORDER" help:"desc: newest first (the default); asc: oldest first."`
-	Limit int    `short:"n" default:"50" placeholder:"N" help:"How many to list at most (${default})."`
+	Limit *int   `short:"n" placeholder:"N" help:"How many to list at most (50; of CSV all)."`
 	All   bool   `short:"a" help:"List all, however many."`
-	CSV   bool   `name:"csv" help:"Print CSV, all of it."`
+	CSV   bool   `name:"csv" help:"Print CSV, all of it unless --limit says how much."`
 }
 
 // Run lists what was seen of a job: each line is a state, as one or more looks saw it.
@@ -37,7 +41,7 @@ func (cmd *historyCmd) Run(ctx context.Context, sh *shell) error {
 	case cmd.CSV && sh.JSON:
 		return usagef("--csv and --json cannot go together")
 	case cmd.CSV:
-		return c.HistoryCSV(ctx, k, span, sh.out)
+		return cmd.csv(ctx, sh, c, k, span)
 	case sh.JSON:
 		out := &list{w: sh.out}
 		if _, err := cmd.each(ctx, c, k, span, func(s client.Snapshot) error { return out.add(s) }); err != nil {
@@ -46,6 +50,17 @@ func (cmd *historyCmd) Run(ctx context.Context, sh *shell) error {
 		return out.end()
 	}
 	return cmd.table(ctx, sh, c, k, span)
+}
+
+// most is how many are listed.
+func (cmd *historyCmd) most() int {
+	switch {
+	case cmd.All, cmd.Limit == nil && cmd.CSV:
+		return math.MaxInt
+	case cmd.Limit == nil:
+		return 50
+	}
+	return *cmd.Limit
 }
 
 func (cmd *historyCmd) span(now time.Time) (client.Span, error) {
@@ -57,17 +72,64 @@ func (cmd *historyCmd) span(now time.Time) (client.Span, error) {
 	if err != nil {
 		return client.Span{}, usagef("--until: %w", err)
 	}
-	if cmd.Limit < 1 {
+	if cmd.most() < 1 {
 		return client.Span{}, usagef("--limit must be 1 or more")
 	}
 	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
 		return client.Span{}, usagef("--until must be after --since")
 	}
 	size := maxPage
-	if !cmd.All && !cmd.CSV {
-		size = min(cmd.Limit+1, maxPage)
+	if n := cmd.most(); n < maxPage {
+		size = n + 1 // one beyond, to know whether there is one
 	}
 	return client.Span{Since: since, Until: until, Ascending: cmd.Order == "asc", PageSize: size}, nil
+}
+
+// csv prints the server's CSV behind the mark that spreadsheets want, no more rows than the limit.
+func (cmd *historyCmd) csv(ctx context.Context, sh *shell, c *client.Client, k client.Key, span client.Span) error {
+	out := &firstRows{w: sh.out, left: cmd.most()}
+	if out.left < math.MaxInt {
+		out.left++ // the header
+	}
+	if err := c.HistoryCSV(ctx, k, span, out); err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	return nil
+}
+
+// errEnough ends reading once all rows that were asked for are written.
+var errEnough = errors.New("enough")
+
+// firstRows writes a mark and the first rows of CSV. A line break within quotes ends no row.
+type firstRows struct {
+	w      io.Writer
+	left   int
+	began  bool
+	quoted bool
+}
+
+func (f *firstRows) Write(b []byte) (int, error) {
+	if !f.began {
+		f.began = true
+		if !bytes.HasPrefix(b, []byte(mark)) {
+			if _, err := io.WriteString(f.w, mark); err != nil {
+				return 0, err
+			}
+		}
+	}
+	for i, c := range b {
+		f.quoted = f.quoted != (c == '"')
+		if c != '\n' || f.quoted {
+			continue
+		}
+		if f.left--; f.left == 0 {
+			if _, err := f.w.Write(b[:i+1]); err != nil {
+				return 0, err
+			}
+			return i + 1, errEnough
+		}
+	}
+	return f.w.Write(b)
 }
 
 func (cmd *historyCmd) each(ctx context.Context, c *client.Client, k client.Key, span client.Span, do func(client.Snapshot) error) (more bool, err error) {
@@ -76,7 +138,7 @@ func (cmd *historyCmd) each(ctx context.Context, c *client.Client, k client.Key,
 		if err != nil {
 			return false, err
 		}
-		if n++; n > cmd.Limit && !cmd.All {
+		if n++; n > cmd.most() {
 			return true, nil
 		}
 		if err := do(s); err != nil {
@@ -92,7 +154,7 @@ func (cmd *historyCmd) table(ctx context.Context, sh *shell, c *client.Client, k
 	terminal := isTerminal(sh.out)
 	more, err := cmd.each(ctx, c, k, span, func(s client.Snapshot) error {
 		t.row(cell{text: number(&s.Seq)}, cell{text: clock(s.FirstObservedAt)}, cell{text: clock(s.LastObservedAt)}, cell{text: number(&s.Observations)},
-			phaseCell(s.Phase, terminal), cell{text: plain(s.Status)}, cell{text: progress(&s)}, cell{plain(s.Message), dim})
+			phaseCell(k.Provider, s.Phase, terminal), cell{text: plain(s.Status)}, cell{text: progress(&s)}, cell{plain(s.Message), dim})
 		return nil
 	})
 	if err != nil {

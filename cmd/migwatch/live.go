@@ -79,7 +79,7 @@ func (cmd *jobsCmd) headline(sh *shell, s client.Summary) string {
 	if s.Overdue > 0 {
 		parts = append(parts, red.of(fmt.Sprintf("%d overdue", s.Overdue), sh.colour(sh.out)))
 	}
-	parts = append(parts, dim.of(sh.now().Local().Format("15:04:05")+", Ctrl-C ends", sh.colour(sh.out)))
+	parts = append(parts, dim.of(sh.now().Local().Format("15:04:05 -07:00")+", Ctrl-C ends", sh.colour(sh.out)))
 	return clipStyled(strings.Join(parts, "  "), sh.width(sh.out)) + "\x1b[0m"
 }
 
@@ -95,7 +95,7 @@ func (cmd *jobsCmd) changes(sh *shell) func(context.Context, *client.Client) err
 			if sh.JSON {
 				return printJSON(sh.out, withoutURL(j))
 			}
-			parts := []string{sh.now().Local().Format("15:04:05"), j.Key().String(), string(j.Phase)}
+			parts := []string{sh.now().Local().Format("15:04:05 -07:00"), j.Key().String(), phaseWord(j.Provider, j.Phase)}
 			for _, p := range []string{progress(j.Latest), plain(j.Label), note(j)} {
 				if p != "" && p != "-" {
 					parts = append(parts, p)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,7 +45,9 @@ func (cmd *exportCmd) Run(ctx context.Context, sh *shell) error {
 		return err
 	}
 	write := writeCSV
-	if sh.JSON || cmd.Format == "ndjson" || cmd.Format == "" && isNDJSON(cmd.Output) {
+	if sh.JSON && cmd.Format == "" {
+		write = writeArray
+	} else if cmd.Format == "ndjson" || cmd.Format == "" && isNDJSON(cmd.Output) {
 		write = writeNDJSON
 	}
 	if cmd.Output == "" || cmd.Output == "-" {
@@ -97,7 +100,13 @@ func allJobs(ctx context.Context, c *client.Client, f client.JobFilter) ([]expor
 	return jobs, nil
 }
 
+// mark begins CSV that people open: without it Excel on a Chinese Windows does not read UTF-8.
+const mark = "\ufeff"
+
 func writeCSV(w io.Writer, jobs []exported) error {
+	if _, err := io.WriteString(w, mark); err != nil {
+		return err
+	}
 	out := csv.NewWriter(w)
 	_ = out.Write(csvColumns)
 	for _, j := range jobs {
@@ -117,8 +126,29 @@ func writeNDJSON(w io.Writer, jobs []exported) error {
 	return out.Flush()
 }
 
-// writeFile puts a whole file in place, or leaves the old one.
+func writeArray(w io.Writer, jobs []exported) error {
+	out := &list{w: w}
+	for _, j := range jobs {
+		if err := out.add(j); err != nil {
+			return err
+		}
+	}
+	return out.end()
+}
+
+// writeFile puts a whole regular file in place of an old one, with the old one's mode, or leaves the old
+// one as it was. A new file is its owner's alone. What is no regular file, such as a symbolic link, a
+// pipe or /dev/stdout, is written to as it stands.
 func writeFile(name string, write func(io.Writer) error) (err error) {
+	mode := fs.FileMode(0o600)
+	switch old, err := os.Lstat(name); {
+	case err == nil && !old.Mode().IsRegular():
+		return writeInPlace(name, write)
+	case err == nil:
+		mode = old.Mode().Perm()
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
 		return err
@@ -128,10 +158,18 @@ func writeFile(name string, write func(io.Writer) error) (err error) {
 			_ = os.Remove(f.Name())
 		}
 	}()
-	if err := errors.Join(write(f), f.Chmod(0o644), f.Close()); err != nil {
+	if err := errors.Join(write(f), f.Chmod(mode), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), name)
+}
+
+func writeInPlace(name string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
 }
 
 type importCmd struct {
@@ -150,6 +188,9 @@ func (cmd *importCmd) Run(ctx context.Context, sh *shell) error {
 	records, err := sh.recordsOf(cmd.File)
 	if err != nil {
 		return err
+	}
+	if cmd.DryRun && sh.JSON {
+		return printJSON(sh.out, map[string]int{"jobs": len(records)})
 	}
 	if cmd.DryRun {
 		_, err := fmt.Fprintf(sh.out, "%d job%s, nothing wrong\n", len(records), plural(len(records)))

@@ -87,3 +87,32 @@ func TestWriteFileKeepsTheOld(t *testing.T) {
 		t.Errorf("%q, %v, %v, %v", b, readErr, left, err)
 	}
 }
+
+// A file of ours is its owner's alone, an old one keeps its mode, and what is no regular file stays what it is.
+func TestWriteFileKeepsTheKind(t *testing.T) {
+	dir := t.TempDir()
+	name, link := filepath.Join(dir, "out.csv"), filepath.Join(dir, "link.csv")
+	hello := func(w io.Writer) error { _, err := io.WriteString(w, "hello"); return err }
+	mode := func(want os.FileMode) {
+		t.Helper()
+		if info, err := os.Lstat(name); err != nil || info.Mode() != want {
+			t.Errorf("%v, %v, not %v", info.Mode(), err, want)
+		}
+	}
+	if err := writeFile(name, hello); err != nil {
+		t.Fatal(err)
+	}
+	mode(0o600)
+	if err := errors.Join(os.Chmod(name, 0o640), writeFile(name, hello)); err != nil {
+		t.Fatal(err)
+	}
+	mode(0o640)
+	if err := errors.Join(os.WriteFile(name, []byte("a longer text"), 0o640), os.Symlink(name, link), writeFile(link, hello)); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Lstat(link)
+	if b, readErr := os.ReadFile(name); err != nil || info.Mode().Type() != os.ModeSymlink || string(b) != "hello" || readErr != nil {
+		t.Errorf("%v, %v, %q, %v", info.Mode(), err, b, readErr)
+	}
+	mode(0o640)
+}

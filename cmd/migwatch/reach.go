@@ -58,10 +58,13 @@ func (sh *shell) remote() string {
 	return sh.env[serverVariable]
 }
 
-// onlyHere refuses --server for what has no route.
+// onlyHere refuses a server, however it was named, for what works on this machine and its database.
 func (sh *shell) onlyHere(what string) error {
-	if sh.Server != "" {
-		return usagef("%s works on the database itself: run it without --server where MIGWATCH_DATABASE_URL is set", what)
+	switch {
+	case sh.Server != "":
+		return usagef("%s works on this machine and its database: run it without --server", what)
+	case sh.env[serverVariable] != "":
+		return usagef("%s works on this machine and its database: run it without %s in the environment", what, serverVariable)
 	}
 	return nil
 }

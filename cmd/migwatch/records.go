@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"migwatch/client"
@@ -59,10 +59,10 @@ func readRecords(r io.Reader, name string) ([]record, error) {
 	switch first := firstLine(b); {
 	case strings.HasPrefix(first, "{"), strings.HasPrefix(first, "["):
 		p.json(b)
-	case strings.Contains(first, ",") && !strings.Contains(strings.SplitN(first, ",", 2)[0], "/"):
-		p.csv(b)
 	case slices.Contains([]string{"key", "job_id"}, strings.ToLower(first)):
-		p.csv(b)
+		p.csv(b, ',')
+	case separator(first) != 0:
+		p.csv(b, separator(first))
 	default:
 		p.lines(b)
 	}
@@ -82,6 +82,16 @@ func firstLine(b []byte) string {
 	return ""
 }
 
+// separator is what stands between the cells of a first line of CSV, 0 where it is none: a first cell
+// with a / in it is a key with its label behind.
+func separator(first string) rune {
+	i := strings.IndexAny(first, ",;\t")
+	if i < 0 || strings.Contains(first[:i], "/") {
+		return 0
+	}
+	return rune(first[i])
+}
+
 type parser struct {
 	name    string
 	records []record
@@ -97,6 +107,10 @@ func (p *parser) add(line int, key string, label *string, paused *bool) {
 	k, err := keyOf(key)
 	if err != nil {
 		p.wrong(line, err)
+		return
+	}
+	if label != nil && strings.ContainsFunc(*label, unicode.IsControl) {
+		p.wrong(line, errors.New("the label has a control character"))
 		return
 	}
 	if label != nil && utf8.RuneCountInString(*label) > maxLabel {
@@ -157,32 +171,63 @@ func (t *idText) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// json reads objects one behind the other, over as many lines as they take, or lists of them; # begins a
+// comment before the first.
 func (p *parser) json(b []byte) {
-	list := bytes.TrimSpace(b)
-	if list[0] == '[' {
-		var objects []object
-		if err := json.Unmarshal(list, &objects); err != nil {
-			p.wrong(1, fmt.Errorf("no JSON list of jobs: %w", err))
+	start := 0
+	for line := range bytes.Lines(b) {
+		if s := bytes.TrimSpace(line); len(s) > 0 && s[0] != '#' {
+			break
+		}
+		start += len(line)
+	}
+	in := json.NewDecoder(bytes.NewReader(b[start:]))
+	for {
+		rest := bytes.TrimLeft(b[start+int(in.InputOffset()):], " \t\r\n")
+		line := 1 + bytes.Count(b[:len(b)-len(rest)], []byte("\n"))
+		var raw json.RawMessage
+		err := in.Decode(&raw)
+		if errors.Is(err, io.EOF) {
 			return
 		}
-		for i, o := range objects {
-			p.object(i+1, o)
+		if err == nil {
+			err = p.value(line, raw)
 		}
-		return
+		if err != nil {
+			p.wrong(line, fmt.Errorf("no JSON of jobs: %w", err))
+		}
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return // where the next value begins is not known
+		}
 	}
-	n := 0
-	for line := range bytes.Lines(b) {
-		n++
-		if line = bytes.TrimSpace(line); len(line) == 0 {
-			continue
-		}
-		var o object
-		if err := json.Unmarshal(line, &o); err != nil {
-			p.wrong(n, fmt.Errorf("no JSON object on this line: %w", err))
-			continue
-		}
-		p.object(n, o)
+}
+
+// value is a job, a list of jobs, or a page of them as the API gives it.
+func (p *parser) value(line int, raw json.RawMessage) error {
+	var objects []object
+	var page struct {
+		Items *[]object `json:"items"`
 	}
+	if raw[0] == '[' {
+		if err := json.Unmarshal(raw, &objects); err != nil {
+			return err
+		}
+	} else if err := json.Unmarshal(raw, &page); err != nil {
+		return err
+	} else if page.Items != nil {
+		objects = *page.Items
+	} else {
+		var one object
+		if err := json.Unmarshal(raw, &one); err != nil {
+			return err
+		}
+		objects = append(objects, one)
+	}
+	for _, o := range objects {
+		p.object(line, o)
+	}
+	return nil
 }
 
 func (p *parser) object(line int, o object) {
@@ -190,110 +235,4 @@ func (p *parser) object(line int, o object) {
 		o.Key = o.Provider + "/" + o.Scope + "/" + string(o.JobID)
 	}
 	p.add(line, o.Key, o.Label, o.Paused)
-}
-
-// csvColumns are what CSV without a header has.
-var csvColumns = []string{"provider", "scope", "job_id", "label", "paused"}
-
-// csv reads columns by their names, whatever their order; others are ignored.
-func (p *parser) csv(b []byte) {
-	r := csv.NewReader(bytes.NewReader(b))
-	r.FieldsPerRecord = -1
-	r.Comment = '#'
-	header := map[string]int{}
-	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		line := 0
-		if err != nil {
-			var bad *csv.ParseError
-			if errors.As(err, &bad) {
-				line, err = bad.Line, bad.Err
-			}
-			p.wrong(line, err)
-			return
-		}
-		line, _ = r.FieldPos(0)
-		if len(header) == 0 {
-			if named(row, header) {
-				continue
-			}
-		}
-		p.row(line, row, header)
-	}
-}
-
-// named reads a header, or supposes the usual one where row is none.
-func named(row []string, header map[string]int) bool {
-	for i, name := range row {
-		header[strings.ToLower(strings.TrimSpace(name))] = i
-	}
-	_, id := header["job_id"]
-	_, key := header["key"]
-	if id || key {
-		return true
-	}
-	clear(header)
-	for i, name := range csvColumns {
-		header[name] = i
-	}
-	return false
-}
-
-func (p *parser) row(line int, row []string, header map[string]int) {
-	field := func(name string) (string, bool) {
-		i, ok := header[name]
-		if !ok || i >= len(row) {
-			return "", false
-		}
-		return row[i], true
-	}
-	key, ok := field("key")
-	if !ok {
-		provider, _ := field("provider")
-		scope, _ := field("scope")
-		id, _ := field("job_id")
-		key = strings.TrimSpace(provider) + "/" + strings.TrimSpace(scope) + "/" + strings.TrimSpace(id)
-	}
-	var label *string
-	if text, ok := field("label"); ok {
-		text = uncell(text)
-		label = &text
-	}
-	var paused *bool
-	if text, _ := field("paused"); strings.TrimSpace(text) != "" {
-		yes, err := strconv.ParseBool(strings.ToLower(strings.TrimSpace(text)))
-		if err != nil {
-			p.wrong(line, fmt.Errorf("paused is %q, not true or false", text))
-			return
-		}
-		paused = &yes
-	}
-	p.add(line, key, label, paused)
-}
-
-// Spreadsheets run cells that begin like a formula. A leading ' keeps them texts; it is added to what
-// begins with one of these, with or without ' before, and taken away from the same, so that every label
-// comes back as it was.
-const formulas = "=+-@\t\r\n＝＋－＠"
-
-func formula(s string) bool {
-	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(s, "'"))
-	return strings.ContainsRune(formulas, first)
-}
-
-func cellOf(s string) string {
-	if formula(s) {
-		return "'" + s
-	}
-	return s
-}
-
-func uncell(s string) string {
-	if s != "" && s[0] == '\'' && formula(s) {
-		return s[1:]
-	}
-	return s
 }

@@ -50,8 +50,15 @@ func TestReadRecords(t *testing.T) {
 		"bad lines":        {in: "dts/ap-x\n\ndts/ap-x/a b\nx", bad: []string{"f:1: ", "f:4: "}},
 		"bad csv":          {in: "dts,ap-x,a,l,perhaps\ndts,x,a\n", bad: []string{`f:1: paused is "perhaps"`, "f:2: scope"}},
 		"broken csv":       {in: "dts,ap-x,\"a\n", bad: []string{"f:"}},
-		"bad json":         {in: "{\"key\":\"dts/ap-x/a\"}\n{nonsense\n{\"key\":5.5}\n{\"provider\":\"dts\",\"scope\":\"ap-x\",\"job_id\":1.5}", bad: []string{"f:2: ", "f:3: ", "f:4: "}},
-		"no list":          {in: "[1", bad: []string{"f:1: no JSON list"}},
+		"bad json":         {in: "{\"key\":\"dts/ap-x/a\"}\n{nonsense\n{\"key\":5.5}\n{\"provider\":\"dts\",\"scope\":\"ap-x\",\"job_id\":1.5}", bad: []string{"f:2: "}},
+		"bad objects":      {in: "{\"key\":\"dts/ap-x/a\"}\n{\"key\":5.5}\n{\"provider\":\"dts\",\"scope\":\"ap-x\",\"job_id\":1.5}", bad: []string{"f:2: ", "f:3: "}},
+		"no list":          {in: "[1", bad: []string{"f:1: no JSON of jobs"}},
+		"label key":        {in: "dts,ap-x,a,key\nwechat,e,5,l\n", want: []string{"dts/ap-x/a label=key", "wechat/e/5 label=l"}},
+		"semicolons":       {in: "provider;scope;job_id;label;;\ndts;ap-x;a;one;;\n", want: []string{"dts/ap-x/a label=one"}},
+		"tabs":             {in: "provider\tscope\tjob_id\ndts\tap-x\ta\t\t\n", want: []string{"dts/ap-x/a"}},
+		"many lines":       {in: "# mine\n\n{\n \"key\": \"dts/ap-x/a\"\n}\n{\"key\":\"dts/ap-x/b\"}", want: []string{"dts/ap-x/a", "dts/ap-x/b"}},
+		"a page":           {in: "{\"items\": [\n{\"key\":\"dts/ap-x/a\"}], \"next_cursor\": null}", want: []string{"dts/ap-x/a"}},
+		"control":          {in: "dts/ap-x/a \x1b[2J", bad: []string{"f:1: the label has a control character"}},
 		"long label":       {in: "dts/ap-x/a " + strings.Repeat("客", 201), bad: []string{"more than 200"}},
 	} {
 		t.Run(name, func(t *testing.T) {

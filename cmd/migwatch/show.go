@@ -26,13 +26,25 @@ var looks = map[client.Phase]struct {
 	client.Unknown:   {"?", yellow},
 }
 
+// phaseWord is a phase as a person reads it. What dts tells of is a check before a migration, so its ends
+// say so and nothing of the migration itself.
+func phaseWord(provider string, p client.Phase) string {
+	switch {
+	case provider == client.DTS && p == client.Succeeded:
+		return "check passed"
+	case provider == client.DTS && p == client.Failed:
+		return "check not passed"
+	}
+	return string(p)
+}
+
 // phaseCell has the sign only where a person looks at it: scripts get the word.
-func phaseCell(p client.Phase, terminal bool) cell {
+func phaseCell(provider string, p client.Phase, terminal bool) cell {
 	l := looks[p]
 	if terminal && l.sign != "" {
-		return cell{l.sign + " " + string(p), l.style}
+		return cell{l.sign + " " + phaseWord(provider, p), l.style}
 	}
-	return cell{string(p), l.style}
+	return cell{phaseWord(provider, p), l.style}
 }
 
 // progress is how far s has come: percent, or records.
@@ -101,7 +113,7 @@ func two(a int, unitA string, b int, unitB string) string {
 }
 
 // clock is an instant as a person here reads it.
-func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -07:00") }
 
 func number(n *int64) string {
 	if n == nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/alecthomas/kong"
+
 	"migwatch/client"
 	"migwatch/internal/app"
 	"migwatch/internal/secret"
@@ -18,6 +20,21 @@ func (cmd *versionCmd) Run(sh *shell) error {
 	}
 	_, err := fmt.Fprintf(sh.out, "migwatch %s (%s, %s/%s)\n", app.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
+}
+
+// versionFlag is --version, beside any command and with --json too.
+type versionFlag bool
+
+// BeforeReset prints the version in place of what else was asked for.
+func (versionFlag) BeforeReset(ctx *kong.Context, sh *shell) error {
+	for _, arg := range ctx.Args {
+		sh.JSON = sh.JSON || arg == "--json"
+	}
+	if err := (&versionCmd{}).Run(sh); err != nil {
+		return err
+	}
+	sh.app.Exit(exitOK)
+	return nil
 }
 
 type keyCmd struct {

@@ -125,9 +125,9 @@ func TestWaitDraws(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v: %q", err, drawn())
 	}
-	until(t, "the end", func() bool { return strings.Contains(drawn(), "dts/ap-shanghai/dts-slow \x1b[32msucceeded 100%") })
+	until(t, "the end", func() bool { return strings.Contains(drawn(), "dts/ap-shanghai/dts-slow \x1b[32mcheck passed 100%") })
 	for part := range strings.SplitSeq(drawn(), "\r\x1b[K") {
-		if n := columns(unstyled(part)); !strings.Contains(part, "succeeded") && n > 60 {
+		if n := columns(unstyled(part)); !strings.Contains(part, "check passed") && n > 60 {
 			t.Errorf("%d columns: %q", n, part)
 		}
 	}
@@ -155,7 +155,7 @@ func TestJobsLiveView(t *testing.T) {
 	cmd, drawn, _ := onTerminal(t, dir, []string{"NO_COLOR=1"}, "jobs", "--watch", "--every", "100ms")
 	until(t, "the list", func() bool { return strings.Contains(drawn(), "1 job") && strings.Contains(drawn(), "◐ running") })
 	see(job.Failed, 40)
-	until(t, "a change", func() bool { return strings.Contains(drawn(), "✗ failed") })
+	until(t, "a change", func() bool { return strings.Contains(drawn(), "✗ check not passed") })
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}

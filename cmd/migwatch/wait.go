@@ -19,17 +19,19 @@ type waitCmd struct {
 type waiting struct {
 	*shell
 	*waitCmd
-	c      *client.Client
-	key    client.Key
-	began  time.Time
-	etag   string
-	job    client.Job
-	seen   bool // job has been read
-	points []point
-	out    progressLine
+	c       *client.Client
+	key     client.Key
+	began   time.Time
+	etag    string
+	job     client.Job
+	seen    bool   // job has been read
+	failing string // why the last question was not answered, "" if it was
+	points  []point
+	out     progressLine
 }
 
-// Run waits until the job is final. Exit status: 0 succeeded, 1 failed, partial or missing, 3 timed out.
+// Run waits until the job is final. Exit status: 0 succeeded, 1 ended otherwise, 2 wrong usage or not
+// watched, 3 timed out, 4 could not be asked.
 func (cmd *waitCmd) Run(ctx context.Context, sh *shell) error {
 	keys, err := keysOf([]string{cmd.Key})
 	if err != nil {
@@ -40,7 +42,7 @@ func (cmd *waitCmd) Run(ctx context.Context, sh *shell) error {
 	}
 	c, err := sh.open(ctx)
 	if err != nil {
-		return err
+		return notAsked(err)
 	}
 	w := &waiting{shell: sh, waitCmd: cmd, c: c, key: keys[0], began: sh.now(), out: sh.progressLine()}
 	defer w.out.end()
@@ -58,7 +60,10 @@ func (cmd *waitCmd) Run(ctx context.Context, sh *shell) error {
 }
 
 func (w *waiting) timedOut() error {
-	if !w.seen {
+	switch {
+	case w.failing != "":
+		return fmt.Errorf("timed out after %s: %s", w.Timeout, w.failing)
+	case !w.seen:
 		return fmt.Errorf("timed out after %s: the server did not answer", w.Timeout)
 	}
 	return fmt.Errorf("timed out after %s: %s is %s", w.Timeout, w.key, w.state())
@@ -66,7 +71,7 @@ func (w *waiting) timedOut() error {
 
 // state is the phase and how far the job has come.
 func (w *waiting) state() string {
-	s := string(w.job.Phase)
+	s := phaseWord(w.job.Provider, w.job.Phase)
 	if p := progress(w.job.Latest); p != "-" {
 		s += " " + p
 	}
@@ -77,10 +82,12 @@ func (w *waiting) run(ctx context.Context) error {
 	for {
 		changed, err := w.ask(ctx)
 		switch {
-		case err != nil && (!w.seen || forGood(err)):
-			return err
+		case err != nil && ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && forGood(err):
+			return notAsked(err)
 		case err != nil:
-			w.out.note("asking again: " + explainShort(err))
+			w.fails(explainShort(err))
 		case w.job.Final:
 			return w.finish()
 		default:
@@ -96,6 +103,27 @@ func (w *waiting) run(ctx context.Context) error {
 	}
 }
 
+// fails tells once what fails for now; the wait goes on.
+func (w *waiting) fails(why string) {
+	if why != w.failing {
+		w.out.end()
+		fmt.Fprintln(w.log, "migwatch: asking again:", why)
+	}
+	w.failing = why
+}
+
+// notAsked gives err the exit code that tells scripts why there is no answer about the job.
+func notAsked(err error) error {
+	var e *exitError
+	switch {
+	case errors.As(err, &e), errors.Is(err, context.Canceled):
+		return err
+	case ofOneJob(err):
+		return &exitError{exitUsage, err}
+	}
+	return &exitError{exitNotAsked, err}
+}
+
 // forGood reports whether asking again cannot help.
 func forGood(err error) bool {
 	var p *client.Problem
@@ -107,6 +135,9 @@ func explainShort(err error) string { return clip(plain(err.Error()), 120) }
 // ask reads the job where it has changed.
 func (w *waiting) ask(ctx context.Context) (changed bool, err error) {
 	j, etag, changed, err := w.c.JobIfChanged(ctx, w.key, w.etag)
+	if err == nil {
+		w.failing = ""
+	}
 	if err != nil || !changed {
 		return false, err
 	}
@@ -156,7 +187,7 @@ func (w *waiting) show(changed bool) {
 	}
 	if !w.out.live {
 		if changed {
-			w.out.line(w.now().Local().Format("15:04:05") + " " + w.key.String() + " " + text)
+			w.out.line(w.now().Local().Format("15:04:05 -07:00") + " " + w.key.String() + " " + text)
 		}
 		return
 	}

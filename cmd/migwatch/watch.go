@@ -34,11 +34,29 @@ func (cmd *watchCmd) Run(ctx context.Context, sh *shell) error {
 		if err == nil && cmd.Now && !created {
 			j, err = c.PollNow(ctx, r.key)
 		}
-		if created {
-			return "watching", withoutURL(j), err
-		}
-		return "known", withoutURL(j), err
+		return cmd.did(created), withoutURL(j), err
 	}, sh.say)
+}
+
+// did says what was done about a job.
+func (cmd *watchCmd) did(created bool) string {
+	var parts []string
+	if created {
+		parts = append(parts, "watching")
+	}
+	switch {
+	case cmd.Paused:
+		parts = append(parts, "paused")
+	case cmd.Resume && !created:
+		parts = append(parts, "resumed")
+	}
+	if cmd.Now {
+		parts = append(parts, "due now")
+	}
+	if len(parts) == 0 {
+		return "watched already:"
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (cmd *watchCmd) records(sh *shell) ([]record, error) {
@@ -103,7 +121,8 @@ type unwatchCmd struct {
 	Yes  bool     `short:"y" help:"Do not ask."`
 }
 
-// Run forgets every job that was named. On a terminal it asks first: history does not come back.
+// Run forgets every job that was named. History does not come back, so it asks first, and where nobody
+// can answer it refuses.
 func (cmd *unwatchCmd) Run(ctx context.Context, sh *shell) error {
 	keys, err := keysOf(cmd.Keys)
 	if err != nil {
@@ -113,7 +132,10 @@ func (cmd *unwatchCmd) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return err
 	}
-	if !cmd.Yes && isTerminal(sh.in) && isTerminal(sh.err) {
+	if !cmd.Yes && !(isTerminal(sh.in) && isTerminal(sh.err)) {
+		return usagef("unwatch deletes the history and cannot ask here: give --yes if that is meant")
+	}
+	if !cmd.Yes {
 		what := keys[0].String()
 		if len(keys) > 1 {
 			what = fmt.Sprintf("%d jobs", len(keys))
