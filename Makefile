@@ -64,6 +64,7 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 
 .PHONY: demo
 demo: ## both upstreams emulated, the poller and the page, no account needed
+	@echo "Building the demo; the first time that can take some minutes. Then it prints its address."
 	$(GO) run ./cmd/migwatch demo
 
 .PHONY: package

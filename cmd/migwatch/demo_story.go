@@ -30,7 +30,7 @@ func (d *demo) intro(jobs int) {
   open   %s
   or     curl %s/v1/jobs
 
-Each line below is a job that changes its phase. Ctrl-C ends the demo; nothing stays behind.
+Each line below is a job that changes its phase. Each story begins anew a while after its end. Ctrl-C ends the demo; nothing stays behind.
 
 `, strong("migwatch demo"), jobs, strong(d.url), d.url)
 }
@@ -51,17 +51,18 @@ func (d *demo) step(ctx context.Context) {
 	}
 }
 
-// hasten makes every job due that still moves. The schedule looks at a job every 30 s at the soonest,
+// hasten makes every job due, final ones too, as their stories begin anew. The schedule looks at a job every 30 s at the soonest,
 // which is right for jobs that take hours and dull for a demo; so the demo does what an operator may do
 // who does not want to wait: POST …/poll. The schedule itself, its back-off after failed looks and the
 // budgets stay what they are.
 func (d *demo) hasten(ctx context.Context) error {
 	now := d.now()
-	for j, err := range d.client.Jobs(ctx, client.JobFilter{PageSize: 500, Phases: []client.Phase{client.Pending, client.Running, client.Unknown}}) {
+	for j, err := range d.client.Jobs(ctx, client.JobFilter{PageSize: 500}) {
 		if err != nil {
 			return err
 		}
-		if j.Paused || j.Polling.Failures > 0 || j.Polling.NextAt == nil || !j.Polling.NextAt.After(now) {
+		due := j.Polling.NextAt != nil && (j.Polling.Failures > 0 || !j.Polling.NextAt.After(now))
+		if j.Paused || due {
 			continue
 		}
 		if _, err := d.client.PollNow(ctx, j.Key()); err != nil && client.Code(err) != client.CodeJobNotFound && client.Code(err) != client.CodeJobPaused {
@@ -112,7 +113,7 @@ func (d *demo) tellLooks(ctx context.Context) error {
 	}
 	if !moving && !d.told.over {
 		d.told.over = true
-		fmt.Fprintf(d.out, "All jobs have come to their end. %s goes on until Ctrl-C.\n", d.url)
+		fmt.Fprintf(d.out, "Every job is at its end now. %s goes on until Ctrl-C.\n", d.url)
 	}
 	return nil
 }

@@ -11,22 +11,27 @@ import (
 type watched struct {
 	changes   int // in the first minute
 	later     int // after two minutes
+	much      int // after an hour, in ten minutes
+	ends      map[string]bool
 	last      State
 	fault     string // the last one
 	throttled bool
 }
 
-// watch looks at every job of the demo every three seconds for six minutes.
+// watch polls every job of the demo every three seconds, for ten minutes and again after an hour.
 func watch(s Script) map[string]*watched {
 	seen := map[string]*watched{}
 	stage := newStage()
 	stage.add(s, noon)
-	for at := time.Duration(0); at <= 6*time.Minute; at += 3 * time.Second {
+	for at := time.Duration(0); at <= 70*time.Minute; at += 3 * time.Second {
+		if at == 10*time.Minute {
+			at = time.Hour
+		}
 		for _, j := range s.Jobs() {
 			name := string(j.API) + " " + j.ID
 			w := seen[name]
 			if w == nil {
-				w = &watched{}
+				w = &watched{ends: map[string]bool{}}
 				seen[name] = w
 			}
 			state, fault := stage.job(place{j.API, j.Scope, j.ID}, noon.Add(at)).at(noon.Add(at))
@@ -34,17 +39,21 @@ func watch(s Script) map[string]*watched {
 			if fault != nil {
 				w.fault = fault.Do
 				w.throttled = w.throttled || fault.Do == "throttle"
+				w.ends[end(name, w)] = true
 				continue
 			}
 			if fmt.Sprint(state) != fmt.Sprint(w.last) {
 				if at > 0 && at <= time.Minute {
 					w.changes++
 				}
-				if at >= 2*time.Minute {
+				if at >= time.Hour {
+					w.much++
+				} else if at >= 2*time.Minute {
 					w.later++
 				}
 			}
 			w.last = state
+			w.ends[end(name, w)] = true
 		}
 	}
 	return seen
@@ -67,7 +76,12 @@ func TestDemo(t *testing.T) {
 	for name, w := range watch(Demo()) {
 		moved += min(w.changes, 1)
 		later += w.later
-		ends[end(name, w)]++
+		for e := range w.ends {
+			ends[e]++
+		}
+		if w.much < 3 && !w.ends["dts missing"] {
+			t.Errorf("%s stands still after an hour", name)
+		}
 		if w.throttled {
 			ends["throttled on the way"]++
 		}
@@ -75,7 +89,7 @@ func TestDemo(t *testing.T) {
 	for _, want := range []string{"dts passed", "dts failed", "dts failed in Chinese", "dts missing", "dts running", "throttled on the way",
 		"wechat success", "wechat partial", "wechat fail", "wechat file"} {
 		if ends[want] == 0 {
-			t.Errorf("no job is %s after six minutes: %v", want, ends)
+			t.Errorf("no job is ever %s: %v", want, ends)
 		}
 	}
 	if moved < len(jobs)*3/4 || later < 15 {
