@@ -187,6 +187,33 @@ func TestDemoKeepsLimits(t *testing.T) {
 	}
 }
 
+// A job that came to its end is polled again, so that its story can begin anew.
+func TestDemoGoesOn(t *testing.T) {
+	t.Parallel()
+	script, err := emulator.Parse("wechat test2-4a89da 1 export\n  repeat every 4s\n  0s reading\n  2s success 3/0 \"ok\"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	var out bytes.Buffer
+	sh := &shell{console: &console{in: strings.NewReader(""), out: &out, err: t.Output(), now: func() time.Time { return now }}, cli: &cli{}, log: secret.NewWriter(t.Output())}
+	d, stop, err := (&demoCmd{Listen: "127.0.0.1:0", Every: time.Second}).start(t.Context(), sh, script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		d.step(t.Context())
+		now = now.Add(2 * time.Second)
+	}
+	stop()
+	if err := sh.close(); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(out.String(), "succeeded → running") || strings.Count(out.String(), "running → succeeded") != 2 {
+		t.Error(out.String())
+	}
+}
+
 func TestDemoEndsEarly(t *testing.T) {
 	t.Parallel()
 	s := start(t, "demo", "--listen", "127.0.0.1:0", "--json")
