@@ -43,7 +43,7 @@ func (sh *shell) apply(ctx context.Context, records []record, do func(context.Co
 			if r.err == nil {
 				r.err = done(r.word, r.v, part[i].key)
 			} else if ofOneJob(r.err) {
-				failed = append(failed, part[i].key.String()+": "+r.err.Error())
+				failed = append(failed, part[i].key.String()+": "+remedy(r.err))
 				continue
 			}
 			if r.err != nil {

@@ -13,9 +13,11 @@ type completionCmd struct {
 
 // Help says how a shell gets it.
 func (completionCmd) Help() string {
-	return `bash: migwatch completion bash > ~/.local/share/bash-completion/completions/migwatch
-zsh:  migwatch completion zsh > "${fpath[1]}/_migwatch"
-fish: migwatch completion fish > ~/.config/fish/completions/migwatch.fish`
+	return `How each shell gets it:
+
+  bash: migwatch completion bash > ~/.local/share/bash-completion/completions/migwatch
+  zsh:  migwatch completion zsh > "${fpath[1]}/_migwatch"
+  fish: migwatch completion fish > ~/.config/fish/completions/migwatch.fish`
 }
 
 // Run prints a script made of the very flags and commands that this build has.

@@ -53,9 +53,17 @@ func exitCode(ctx context.Context, err error) int {
 	return exitFailed
 }
 
+// remedy is an error with what the command can do about it.
+func remedy(err error) string {
+	if client.Code(err) == client.CodeJobPaused {
+		return "the job is paused; watch --resume lets it be polled again"
+	}
+	return err.Error()
+}
+
 // explain prints an error as one who is to mend it reads it: a line each, the key's remedy beside it.
 func explain(err error) string {
-	text := err.Error()
+	text := remedy(err)
 	if text == "" {
 		return ""
 	}
