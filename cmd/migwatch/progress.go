@@ -80,9 +80,6 @@ func (p *progressLine) line(text string) {
 	fmt.Fprintln(p.w, text)
 }
 
-// note shows something passing: on a terminal in the line, elsewhere nothing, as scripts read it.
-func (p *progressLine) note(text string) { p.draw(text) }
-
 // end leaves a clean line.
 func (p *progressLine) end() {
 	if p.drawn {

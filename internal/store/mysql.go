@@ -52,19 +52,21 @@ func mysqlDialect(u *url.URL) (dialect, error) {
 	}, nil
 }
 
+// ours are the parameters that say how statements are read and committed. They are not for a URL to change.
+var ours = []string{
+	"charset", "collation", "interpolateparams", "multistatements", "connectionattributes", "loc", "parsetime", "clientfoundrows",
+	"autocommit", "sql_mode", "time_zone", "names", "character_set_client", "character_set_connection", "character_set_results",
+	"collation_connection", "init_connect", "transaction_isolation", "tx_isolation",
+}
+
 func mysqlConfig(u *url.URL) (*sqldriver.Config, error) {
 	query := u.Query()
 	socket, authority := query.Get("socket"), query.Get("tls-ca")
 	query.Del("socket")
 	query.Del("tls-ca")
-	dsn := "tcp(placeholder:3306)/placeholder?" // only the parameters are read from it
-	var params []string
-	for _, name := range slices.Sorted(maps.Keys(query)) {
-		params = append(params, name+"="+url.QueryEscape(query.Get(name)))
-	}
-	config, err := sqldriver.ParseDSN(dsn + strings.Join(params, "&"))
+	config, err := mysqlParameters(query)
 	if err != nil {
-		return nil, badURL("has parameters that MySQL's driver does not take (tls, timeout, …)")
+		return nil, err
 	}
 	config.User = u.User.Username()
 	config.Passwd, _ = u.User.Password()
@@ -87,16 +89,36 @@ func mysqlConfig(u *url.URL) (*sqldriver.Config, error) {
 		config.WriteTimeout = 2 * callTimeout
 	}
 	config.Collation = "utf8mb4_bin"
-	config.InterpolateParams = true // one round trip a statement
+	config.InterpolateParams = true // one round trip a statement; the session below is what makes it safe
 	config.RejectReadOnly = true    // after a failover, a connection to the old primary is of no use
 	config.Loc = time.UTC
 	config.Logger = &sqldriver.NopLogger{}
 	if config.Params == nil {
 		config.Params = map[string]string{}
 	}
+	// Values are written into statements here, so the server has to read them in the same character set and
+	// mode, whatever its own settings or init_connect say; without autocommit what was acknowledged is lost.
 	// UNIX_TIMESTAMP reads local time, which repeats an hour in autumn. And MariaDB, which alone reads the
 	// comment, is to end a transaction whose process was frozen in the middle: others wait for its rows.
-	config.Params["time_zone"] = "'+00:00', SESSION wait_timeout = 30 /*M!100300 , SESSION idle_transaction_timeout = 5 */"
+	config.Params["time_zone"] = "'+00:00', NAMES utf8mb4 COLLATE utf8mb4_bin, SESSION autocommit = 1, SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', " +
+		"SESSION wait_timeout = 30 /*M!100300 , SESSION idle_transaction_timeout = 5 */"
+	return config, nil
+}
+
+// mysqlParameters has the driver read what a URL's query may set.
+func mysqlParameters(query url.Values) (*sqldriver.Config, error) {
+	dsn := "tcp(placeholder:3306)/placeholder?" // only the parameters are read from it
+	var params []string
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if slices.Contains(ours, strings.ToLower(name)) {
+			return nil, badURL("sets " + strings.ToLower(name) + ", which migwatch sets itself; remove that parameter")
+		}
+		params = append(params, name+"="+url.QueryEscape(query.Get(name)))
+	}
+	config, err := sqldriver.ParseDSN(dsn + strings.Join(params, "&"))
+	if err != nil {
+		return nil, badURL("has parameters that MySQL's driver does not take (tls, timeout, …)")
+	}
 	return config, nil
 }
 
