@@ -113,6 +113,10 @@ func mysqlParameters(query url.Values) (*sqldriver.Config, error) {
 		if slices.Contains(ours, strings.ToLower(name)) {
 			return nil, badURL("sets " + strings.ToLower(name) + ", which migwatch sets itself; remove that parameter")
 		}
+		// The driver writes a system variable's value into its SET as it stands: behind a comma comes another.
+		if strings.Contains(query.Get(name), ",") {
+			return nil, badURL("has a comma in the value of " + strings.ToLower(name) + ", which would set more than that; give one value")
+		}
 		params = append(params, name+"="+url.QueryEscape(query.Get(name)))
 	}
 	config, err := sqldriver.ParseDSN(dsn + strings.Join(params, "&"))

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"testing"
 
 	"migwatch/internal/dbtest"
@@ -13,8 +14,11 @@ import (
 // the server sets for a new connection may change how they are read, or whether they are committed.
 func TestMySQLWhateverTheServersSettings(t *testing.T) {
 	s := dbtest.NewMySQL(t)
-	url := s.URL(s.Database(t))
-	open := migrated(t, at(url))
+	database := s.Database(t)
+	migrated(t, at(s.URL(database)))
+	// The server spares accounts that may do all its init_connect.
+	s.Admin(t, `CREATE USER 'plain'@'%' IDENTIFIED BY 'plain'`, `GRANT ALL ON `+database+`.* TO 'plain'@'%'`)
+	open := at(fmt.Sprintf("mysql://plain:plain@127.0.0.1:%d/%s", s.Port, database))
 	s.Admin(t, `SET GLOBAL init_connect = 'SET NAMES gbk'`, `SET GLOBAL autocommit = 0`, `SET GLOBAL sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'`)
 
 	key := job.Key{Provider: job.DTS, Scope: "ap-shanghai", ID: "dts-1"}
@@ -33,7 +37,8 @@ func TestMySQLWhateverTheServersSettings(t *testing.T) {
 }
 
 func TestMySQLParametersThatAreOurs(t *testing.T) {
-	for _, parameter := range []string{"charset=gbk", "sql_mode=ANSI_QUOTES", "autocommit=0", "interpolateParams=false", "time_zone=SYSTEM"} {
+	for _, parameter := range []string{"charset=gbk", "sql_mode=ANSI_QUOTES", "autocommit=0", "interpolateParams=false", "time_zone=SYSTEM",
+		"lock_wait_timeout=7,autocommit=0", "lock_wait_timeout=7%2Csql_mode=ANSI_QUOTES"} {
 		if s, err := store.Open(secret.New("mysql://u:p@127.0.0.1/d?"+parameter), store.Options{}); err == nil {
 			_ = s.Close()
 			t.Errorf("%s is taken", parameter)
