@@ -53,9 +53,10 @@ func TestHistoryFormats(t *testing.T) {
 				t.Fatalf("%d %v", g.status, g.header)
 			}
 			take(g.body)
+			asked := next
 			next = ""
 			if m := nextURL.FindStringSubmatch(g.header.Get("Link")); m != nil {
-				next = m[1]
+				next = follow(r, asked, m[1])
 			}
 		}
 	}

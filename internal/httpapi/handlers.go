@@ -146,7 +146,7 @@ func (a *API) watch(ctx context.Context, in *watchInput) (*reply, error) {
 	rep := a.written(ctx, http.StatusOK, j)
 	if created {
 		rep.status = http.StatusCreated
-		rep.location = "/v1/jobs/" + j.Key.String()
+		rep.location = itself(frameOf(ctx))
 	}
 	return rep, nil
 }

@@ -40,7 +40,7 @@ func TestWatching(t *testing.T) {
 		if g.status != test.status {
 			t.Fatalf("%s: %d %s", test.name, g.status, g.body)
 		}
-		if location := g.header.Get("Location"); (location != "") != (g.status == 201) || location != "" && location != path {
+		if location := g.header.Get("Location"); (location != "") != (g.status == 201) || location != "" && follow(r, path, location) != path {
 			t.Errorf("%s: Location %q", test.name, location)
 		}
 		v := g.json(r)

@@ -45,10 +45,24 @@ func (r *rig) pages(path, parameter string) (items []map[string]any, sizes []int
 		if err != nil || u.Query().Get(parameter) != next || len(next) > 512 || url.QueryEscape(next) != next {
 			r.Fatalf("Link %s, next_cursor %q", link, next)
 		}
-		path = m[1]
+		path = follow(r, path, m[1])
 	}
 	r.Fatal("no end")
 	return nil, nil
+}
+
+// follow gives where a reference in the answer to path leads.
+func follow(r *rig, path, reference string) string {
+	r.Helper()
+	from, err := url.Parse(path)
+	if err != nil {
+		r.Fatal(err)
+	}
+	to, err := from.Parse(reference)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return to.String()
 }
 
 func TestJobPages(t *testing.T) {

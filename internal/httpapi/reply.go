@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 )
@@ -92,8 +93,19 @@ func matches(header, etag string) bool {
 	}
 }
 
-// nextLink is the same request with name=value in it, for Link: path-absolute, with the parameters
-// this API knows and no other: a gateway may have added what is not to be repeated.
+// itself is the reference from the request's path to that path, for Location. A slash behind it, which
+// withoutSlash took off, is in RequestURI.
+func itself(f *frame) string {
+	own := path.Base(f.request.URL.EscapedPath())
+	if asked, _, _ := strings.Cut(f.request.RequestURI, "?"); strings.HasSuffix(asked, "/") {
+		return "../" + own
+	}
+	return "./" + own
+}
+
+// nextLink is the same request with name=value in it, for Link: a reference that keeps the path, in front
+// of which a gateway or a proxy may have more than we see. It has the parameters this API knows and no
+// other: a gateway may have added what is not to be repeated.
 func nextLink(f *frame, name, value string) string {
 	q := url.Values{}
 	for _, known := range parameters {
@@ -102,5 +114,5 @@ func nextLink(f *frame, name, value string) string {
 		}
 	}
 	q.Set(name, value)
-	return "<" + f.request.URL.EscapedPath() + "?" + q.Encode() + `>; rel="next"`
+	return "<?" + q.Encode() + `>; rel="next"`
 }

@@ -30,7 +30,7 @@ func (e *event) request(ctx context.Context, roots []string) (*http.Request, *pr
 	if !isToken(method) {
 		return nil, invalid("the event's method is none")
 	}
-	u, p := e.url(roots)
+	u, asked, p := e.url(roots)
 	if p != nil {
 		return nil, p
 	}
@@ -43,7 +43,7 @@ func (e *event) request(ctx context.Context, roots []string) (*http.Request, *pr
 		return nil, p
 	}
 	r := &http.Request{
-		Method: method, URL: u, RequestURI: u.RequestURI(), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Method: method, URL: u, RequestURI: asked, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: h, Host: host, RemoteAddr: remote, Body: http.NoBody, ContentLength: int64(len(body)),
 	}
 	if len(body) > 0 {
@@ -56,33 +56,40 @@ type readCloser struct{ *bytes.Reader }
 
 func (readCloser) Close() error { return nil }
 
-// url puts path and query together. Gateways differ in whether the path is percent-encoded; both are
+// url puts path and query together; asked is the request URI with what withoutPrefix took off still in front,
+// as after http.StripPrefix. Gateways differ in whether the path is percent-encoded; both are
 // taken, as no ID of ours has a percent sign in it.
-func (e *event) url(roots []string) (*url.URL, *problem) {
+func (e *event) url(roots []string) (u *url.URL, asked string, p *problem) {
 	path, inPath, _ := strings.Cut(e.path(), "?")
 	if len(path)+len(inPath) > maxPath {
-		return nil, tooLong()
+		return nil, "", tooLong()
 	}
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
 	}
-	path = withoutPrefix(path, roots, string(e.RequestContext.Path), "/"+string(e.RequestContext.Stage))
-	u := &url.URL{Path: path}
-	if decoded, err := url.PathUnescape(path); err == nil {
-		u.Path, u.RawPath = decoded, path
-	}
+	u = urlOf(withoutPrefix(path, roots, string(e.RequestContext.Path), "/"+string(e.RequestContext.Stage)))
+	whole := urlOf(path)
 	q := e.query()
 	if len(q) == 0 && inPath != "" {
 		q, _ = url.ParseQuery(inPath)
 	}
 	if n := count(q); n > maxQuery {
-		return nil, tooMany()
+		return nil, "", tooMany()
 	}
 	u.RawQuery = q.Encode()
-	if len(u.RequestURI()) > maxPath {
-		return nil, tooLong()
+	whole.RawQuery = u.RawQuery
+	if asked = whole.RequestURI(); len(asked) > maxPath {
+		return nil, "", tooLong()
 	}
-	return u, nil
+	return u, asked, nil
+}
+
+// urlOf takes a path as it is and percent-encoded.
+func urlOf(path string) *url.URL {
+	if decoded, err := url.PathUnescape(path); err == nil {
+		return &url.URL{Path: decoded, RawPath: path}
+	}
+	return &url.URL{Path: path}
 }
 
 // withoutPrefix takes off what a gateway puts in front of our paths: its API's own path (a function's

@@ -48,13 +48,13 @@ func (u *UI) action(name string, do act) func(*visit) error {
 		}
 		to, err := do(v, s, k)
 		if errors.Is(err, job.ErrPaused) {
-			return v.redirect(jobHref(k) + "?done=paused")
+			return v.redirect(jobPathOf(k) + "?done=paused")
 		}
 		if err != nil {
 			return err
 		}
 		if to == "" {
-			to = jobHref(k) + "?done=" + name
+			to = jobPathOf(k) + "?done=" + name
 		}
 		return v.redirect(to)
 	}
@@ -96,7 +96,7 @@ func (u *UI) watch(v *visit) error {
 	if _, _, err := s.Watch(v.r.Context(), k, c); err != nil {
 		return err
 	}
-	return v.redirect(jobHref(k) + "?done=watch")
+	return v.redirect(jobPathOf(k) + "?done=watch")
 }
 
 func labelOf(f url.Values) (string, error) {
@@ -116,7 +116,7 @@ func keyOf(r *http.Request) (job.Key, error) {
 	return k, nil
 }
 
-// jobHref is the path of a job's page.
-func jobHref(k job.Key) string {
+// jobPathOf is the path of a job's page.
+func jobPathOf(k job.Key) string {
 	return "/jobs/" + url.PathEscape(string(k.Provider)) + "/" + url.PathEscape(k.Scope) + "/" + url.PathEscape(k.ID)
 }

@@ -46,7 +46,7 @@ var loadAssets = sync.OnceValue(func() assets {
 		sum := sha256.Sum256(body)
 		ext := path.Ext(name)
 		hashed := strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext
-		a.href[name] = "/assets/" + hashed
+		a.href[name] = "assets/" + hashed
 		a.served[hashed] = asset{body, assetKind(ext)}
 	}
 	return a

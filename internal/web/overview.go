@@ -88,16 +88,16 @@ func (u *UI) overview(v *visit) error {
 	if err != nil {
 		return err
 	}
-	o := overview{frame: v.frame(v.text.T("overview.title")), Filter: f, Clear: "/",
+	o := overview{frame: v.frame(v.text.T("overview.title")), Filter: f, Clear: v.root,
 		Filtered: f.Provider != "" || f.Text != "" || f.Scope != "" || len(f.Phases) > 0}
-	o.count(f, sum)
+	o.count(v, f, sum)
 	o.Tick = v.tick(sum.LastTick)
 	if after != nil {
-		o.First = overviewHref(f, nil)
+		o.First = v.overviewHref(f, nil)
 	}
 	if len(list) > jobsPerPage {
 		list = list[:jobsPerPage]
-		o.Next = overviewHref(f, &list[jobsPerPage-1].Place)
+		o.Next = v.overviewHref(f, &list[jobsPerPage-1].Place)
 	}
 	now := u.opt.Now()
 	for _, l := range list {
@@ -123,7 +123,7 @@ func filterOf(q url.Values) job.Filter {
 	return f
 }
 
-func overviewHref(f job.Filter, after *job.Place) string {
+func (v *visit) overviewHref(f job.Filter, after *job.Place) string {
 	q := url.Values{}
 	if f.Provider != "" {
 		q.Set("provider", string(f.Provider))
@@ -138,12 +138,12 @@ func overviewHref(f job.Filter, after *job.Place) string {
 		q.Set("cursor", encodeCursor(*after))
 	}
 	if len(q) == 0 {
-		return "/"
+		return v.root
 	}
-	return "/?" + q.Encode()
+	return v.root + "?" + q.Encode()
 }
 
-func (o *overview) count(f job.Filter, sum job.Summary) {
+func (o *overview) count(v *visit, f job.Filter, sum job.Summary) {
 	perPhase := map[job.Phase]int64{}
 	var all, shown int64
 	for _, p := range job.Providers {
@@ -158,16 +158,16 @@ func (o *overview) count(f job.Filter, sum job.Summary) {
 		all += n
 		g := f
 		g.Provider = p
-		o.Providers = append(o.Providers, choice{p, n, f.Provider == p, overviewHref(g, nil)})
+		o.Providers = append(o.Providers, choice{p, n, f.Provider == p, v.overviewHref(g, nil)})
 	}
 	g := f
 	g.Provider = ""
-	o.Providers = slices.Insert(o.Providers, 0, choice{"", all, f.Provider == "", overviewHref(g, nil)})
+	o.Providers = slices.Insert(o.Providers, 0, choice{"", all, f.Provider == "", v.overviewHref(g, nil)})
 	g = f
 	g.Phases = nil
-	o.All = tile{N: shown, On: len(f.Phases) == 0, Href: overviewHref(g, nil)}
+	o.All = tile{N: shown, On: len(f.Phases) == 0, Href: v.overviewHref(g, nil)}
 	for _, p := range job.Phases {
-		o.Tiles = append(o.Tiles, tile{p, perPhase[p], slices.Contains(f.Phases, p), overviewHref(toggled(f, p), nil)})
+		o.Tiles = append(o.Tiles, tile{p, perPhase[p], slices.Contains(f.Phases, p), v.overviewHref(toggled(f, p), nil)})
 	}
 	o.Bar = bar(perPhase, shown)
 	for _, k := range job.Kinds {

@@ -36,7 +36,7 @@ func TestOverview(t *testing.T) {
 		if a.status != http.StatusOK || strings.Count(a.body, `role="rowheader"`) != 14 {
 			t.Fatalf("%d with %d jobs", a.status, strings.Count(a.body, `role="rowheader"`))
 		}
-		a.has(t, `<html lang="en" data-theme="auto">`, "orders to TencentDB", `href="`+failedJob+`"`, "The database table you selected",
+		a.has(t, `<html lang="en" data-theme="auto">`, "orders to TencentDB", `href=".`+failedJob+`"`, "The database table you selected",
 			"2,875 records", "<b>125 failed</b>", "1 job is paused", "1 × throttled", "RequestLimitExceeded", "2 looks in a row", "Last tick", "9 looked at, 3 new",
 			`<progress max="100" value="70"`, "Read only")
 		a.hasNot(t, "⟦", "%!", "Watch a job", "/poll", "ZgotmplZ")
@@ -113,7 +113,7 @@ func TestJobPage(t *testing.T) {
 	t.Run("running", func(t *testing.T) {
 		a := b.get(runningJob)
 		a.has(t, "<h1><bdi>clickstream, 2 TB</bdi></h1>", "ap-guangzhou / dts-m3x9rt2b", `value="70"`, `class="timeline" role="img"`, "Pending 5 min 59 s.",
-			"data-series=\""+runningJob+"/series\"", "3c140219-cfe9-470e-b241-907877d6fb03", "Pending →", "goes on", "uplot.")
+			"data-series=\"../../.."+runningJob+"/series\"", "3c140219-cfe9-470e-b241-907877d6fb03", "Pending →", "goes on", "uplot.")
 		a.hasNot(t, "⟦", "%!", "ZgotmplZ", "/unwatch", "Export file")
 	})
 	t.Run("failed", func(t *testing.T) {
@@ -272,7 +272,7 @@ func TestFirstView(t *testing.T) {
 		b := r.signedIn(adminKey).with("Accept-Language", lang)
 		a := b.get("/")
 		total := len(a.body)
-		for _, m := range regexp.MustCompile(`(?:src|href)="(/assets/[^"]+)"`).FindAllStringSubmatch(a.body, -1) {
+		for _, m := range regexp.MustCompile(`(?:src|href)="([./]*assets/[^"]+)"`).FindAllStringSubmatch(a.body, -1) {
 			if !strings.Contains(a.body[:strings.Index(a.body, m[1])], m[1]) { // once each
 				total += len(b.get(m[1]).body)
 			}
@@ -287,12 +287,12 @@ func TestFirstView(t *testing.T) {
 func TestAssets(t *testing.T) {
 	r := newDemo(t, setup{})
 	a := r.signedIn(readKey).get(runningJob)
-	found := regexp.MustCompile(`"(/assets/[^"]+)"`).FindAllStringSubmatch(a.body, -1)
+	found := regexp.MustCompile(`"([./]*assets/[^"]+)"`).FindAllStringSubmatch(a.body, -1)
 	if len(found) < 6 {
 		t.Fatalf("%d assets", len(found))
 	}
 	for _, m := range found {
-		res := r.browser().get(m[1]) // without a key: there is nothing secret in them
+		res := r.browser().get(strings.TrimLeft(m[1], ".")) // without a key: there is nothing secret in them
 		if res.status != http.StatusOK || res.header.Get("Cache-Control") != "public, max-age=31536000, immutable" || res.header.Get("Content-Type") == "" {
 			t.Errorf("%s: %d %v", m[1], res.status, res.header)
 		}

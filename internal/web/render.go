@@ -42,6 +42,7 @@ func funcs(c *catalog) template.FuncMap {
 type frame struct {
 	Lang, LangName, Theme, Title string
 	Version                      string
+	Root                         string // what links to our paths begin with
 	Here                         string // the page itself, to come back to
 	Role                         string
 	Admin, SignedIn, CanSignIn   bool
@@ -53,7 +54,7 @@ type frame struct {
 
 func (v *visit) frame(title string) frame {
 	f := frame{
-		Lang: v.text.Tag, LangName: v.text.name, Theme: v.theme, Title: title, Version: v.u.opt.Version, Here: "/",
+		Lang: v.text.Tag, LangName: v.text.name, Theme: v.theme, Title: title, Version: v.u.opt.Version, Root: v.root, Here: "/",
 		Role: v.role.String(), Admin: v.admin(), SignedIn: v.signedIn, CanSignIn: !v.signedIn && !v.u.opt.Keys.Empty(),
 		Refresh: 10, Now: at(v.u.opt.Now()),
 	}

@@ -146,6 +146,7 @@ type browser struct {
 	r      *rig
 	client *http.Client
 	header http.Header
+	at     *url.URL // of the page last read, to which references are relative
 }
 
 func (r *rig) browser() *browser {
@@ -153,7 +154,7 @@ func (r *rig) browser() *browser {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return &browser{r, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, http.Header{}}
+	return &browser{r, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, http.Header{}, mustParse(r.t, r.url+"/")}
 }
 
 func (b *browser) with(name, value string) *browser {
@@ -167,7 +168,11 @@ func (b *browser) do(method, path string, form url.Values) answer {
 	if form != nil {
 		body = strings.NewReader(form.Encode())
 	}
-	req, err := http.NewRequestWithContext(b.r.t.Context(), method, b.r.url+path, body)
+	to, err := b.at.Parse(path)
+	if err != nil {
+		b.r.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(b.r.t.Context(), method, to.String(), body)
 	if err != nil {
 		b.r.t.Fatal(err)
 	}
@@ -186,6 +191,12 @@ func (b *browser) do(method, path string, form url.Values) answer {
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
 		b.r.t.Fatal(err)
+	}
+	if method == http.MethodGet {
+		b.at = to
+	}
+	if to, err := res.Location(); err == nil {
+		res.Header.Set("Location", to.RequestURI()) // where a browser goes
 	}
 	return answer{res.StatusCode, res.Header, string(text)}
 }

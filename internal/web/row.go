@@ -48,7 +48,7 @@ func (f failure) Advice() string {
 
 func (v *visit) row(j job.Job, now time.Time) row {
 	r := row{
-		Key: j.Key, Href: jobHref(j.Key), Label: j.Label, Phase: j.Phase, Final: j.Phase.Final(), Paused: j.Paused,
+		Key: j.Key, Href: v.href(jobPathOf(j.Key)), Label: j.Label, Phase: j.Phase, Final: j.Phase.Final(), Paused: j.Paused,
 		Overdue: !j.Paused && j.IsOverdue(now), Since: at(j.ChangedAt), InPhase: v.text.Span(now.Sub(j.ChangedAt)),
 		LastLook: atOrNil(j.Polling.LastAttemptAt), NextAt: atOrNil(j.Polling.NextAt), Next: v.next(j, now),
 	}

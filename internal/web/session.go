@@ -53,7 +53,13 @@ func (v *visit) setCookie(name, value string, life time.Duration, site http.Same
 	if age == 0 {
 		age = -1
 	}
-	http.SetCookie(v.w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: age, HttpOnly: true, Secure: v.secure(), SameSite: site})
+	// Without a path a cookie is for the folder of the page that set it: for our own, whatever a proxy has in
+	// front of it. The prefix __Host- wants one, however.
+	path := ""
+	if name == ticketCookieSecure {
+		path = "/"
+	}
+	http.SetCookie(v.w, &http.Cookie{Name: name, Value: value, Path: path, MaxAge: age, HttpOnly: true, Secure: v.secure(), SameSite: site})
 }
 
 // signInForm is for those who may see the page without a key and have one that may do more.
@@ -62,7 +68,11 @@ func (u *UI) signInForm(v *visit) error {
 	return nil
 }
 
+// signIn signs in or, where the form says so, out: both at one path, so that their cookies have one folder.
 func (u *UI) signIn(v *visit) error {
+	if v.r.PostForm.Has("end") {
+		return u.signOut(v)
+	}
 	key := strings.TrimSpace(v.r.PostForm.Get("key"))
 	next := localPath(v.r.PostForm.Get("next"))
 	if u.opt.Keys.Empty() { // nothing to sign in to: Access says whether that is right

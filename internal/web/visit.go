@@ -18,6 +18,7 @@ type visit struct {
 	u        *UI
 	w        http.ResponseWriter
 	r        *http.Request
+	root     string // see rootOf
 	text     *catalog
 	theme    string
 	role     secret.Role
@@ -31,7 +32,7 @@ const maxForm = 16 << 10
 // page is a handler for a visit that needs a role. What h returns as an error becomes a page too.
 func (u *UI) page(need secret.Role, h func(*visit) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{u: u, w: w, r: r, text: chooseCatalog(r), theme: chooseTheme(r)}
+		v := &visit{u: u, w: w, r: r, root: rootOf(r), text: chooseCatalog(r), theme: chooseTheme(r)}
 		v.headers()
 		err := v.admit(need)
 		if err == nil && r.Method == http.MethodPost {
@@ -146,12 +147,6 @@ func (v *visit) store() (Store, error) { return v.u.opt.Open(v.r.Context()) }
 
 // admin reports whether the visit may change things.
 func (v *visit) admin() bool { return v.role == secret.RoleAdmin }
-
-// redirect goes on to a path of ours after a form was taken.
-func (v *visit) redirect(to string) error {
-	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
-	return nil
-}
 
 // refusal is an answer that is not the page that was asked for.
 type refusal struct {

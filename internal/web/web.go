@@ -72,7 +72,6 @@ func (u *UI) Mount(handle func(pattern string, h http.Handler)) {
 	handle("GET /assets/{file}", http.HandlerFunc(serveAsset))
 	handle("GET /session", u.page(secret.RoleNone, u.signInForm))
 	handle("POST /session", u.page(secret.RoleNone, u.signIn))
-	handle("POST /session/end", u.page(secret.RoleNone, u.signOut))
 	handle("POST /preferences", u.page(secret.RoleNone, u.prefer))
 	handle("POST /jobs", u.page(secret.RoleAdmin, u.watch))
 	for name, act := range actions {
