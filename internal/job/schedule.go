@@ -25,13 +25,12 @@ const Overdue = 2 * slowest
 // chinaStandardTime is UTC+8 without daylight saving: where WeChat's day begins.
 var chinaStandardTime = time.FixedZone("UTC+8", 8*60*60)
 
-// next says when to look again after a look that succeeded; nil is never.
+// next says when to look again after a look that succeeded; nil is never. A pause is the store's to
+// keep: it may begin and end while the job is polled.
 func next(j Job, now time.Time) *time.Time {
 	var wait time.Duration
 	still := now.Sub(j.Latest.FirstObservedAt)
 	switch {
-	case j.Paused:
-		return nil
 	case !j.Phase.Final():
 		wait = min(max(still/stretch, soonest), slowest)
 	case j.Key.Provider == DTS && still < finalWindow:
@@ -44,7 +43,7 @@ func next(j Job, now time.Time) *time.Time {
 
 // retry says when to look again after a look that failed; nil is never.
 func retry(j Job, kind Kind, told time.Duration, now time.Time) *time.Time {
-	if j.Paused || j.rests(now) && j.Polling.Failures >= finalRetries {
+	if j.rests(now) && j.Polling.Failures >= finalRetries {
 		return nil
 	}
 	n := j.Polling.Failures

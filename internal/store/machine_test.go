@@ -35,17 +35,30 @@ type expected struct {
 
 func newMachine(s *store.Store, run int) *machine {
 	m := &machine{s: s, known: map[job.Key]*expected{}}
-	for i := range 3 { // keys of its own, so that many runs share a database
-		m.keys = append(m.keys, job.Key{Provider: job.DTS, Scope: fmt.Sprintf("ap-run%d", run), ID: fmt.Sprintf("dts-%d", i)})
-	}
+	// Keys of its own, so that many runs share a database. A final WeChat job is due no more, a DTS job is.
+	scope := fmt.Sprintf("ap-run%d", run)
+	m.keys = []job.Key{{Provider: job.DTS, Scope: scope, ID: "dts-0"}, {Provider: job.DTS, Scope: scope, ID: "dts-1"}, {Provider: job.WeChat, Scope: scope, ID: "1"}}
 	return m
+}
+
+// end leaves nothing due that another machine on this database could claim.
+func (m *machine) end() {
+	for k := range m.known {
+		_ = m.s.Unwatch(m.ctx(), k)
+	}
+}
+
+// any is one of the keys, the last one as often as the others together.
+func (m *machine) any(t *rapid.T) job.Key {
+	last := len(m.keys) - 1
+	return m.keys[min(rapid.IntRange(0, 2*last-1).Draw(t, "key"), last)]
 }
 
 func (m *machine) ctx() context.Context { return context.Background() }
 
 func (m *machine) watch(t *rapid.T) {
-	k := rapid.SampledFrom(m.keys).Draw(t, "key")
-	paused := rapid.SampledFrom([]*bool{nil, new(false), new(true)}).Draw(t, "paused")
+	k := m.any(t)
+	paused := rapid.SampledFrom([]*bool{nil, new(false), new(false), new(true)}).Draw(t, "paused")
 	_, created, err := m.s.Watch(m.ctx(), k, job.Change{Paused: paused})
 	if err != nil || created != (m.known[k] == nil) {
 		t.Fatalf("watch %s: created %v, err %v", k, created, err)
@@ -58,8 +71,25 @@ func (m *machine) watch(t *rapid.T) {
 	}
 }
 
+// resume pauses a job that is being polled, and thinks better of it.
+func (m *machine) resume(t *rapid.T) {
+	if len(m.held) == 0 {
+		t.Skip("nothing is held")
+	}
+	k := m.held[len(m.held)-1].Job.Key
+	if m.known[k] == nil {
+		t.Skip("not watched any more")
+	}
+	for _, paused := range []bool{true, false} {
+		if _, _, err := m.s.Watch(m.ctx(), k, job.Change{Paused: &paused}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.known[k].paused = false
+}
+
 func (m *machine) unwatch(t *rapid.T) {
-	k := rapid.SampledFrom(m.keys).Draw(t, "key")
+	k := m.any(t)
 	err := m.s.Unwatch(m.ctx(), k)
 	if (err == nil) != (m.known[k] != nil) || err != nil && !errors.Is(err, job.ErrNotWatched) {
 		t.Fatalf("unwatch %s: %v", k, err)
@@ -68,7 +98,7 @@ func (m *machine) unwatch(t *rapid.T) {
 }
 
 func (m *machine) pollNow(t *rapid.T) {
-	k := rapid.SampledFrom(m.keys).Draw(t, "key")
+	k := m.any(t)
 	_, err := m.s.PollNow(m.ctx(), k)
 	switch e := m.known[k]; {
 	case e == nil && !errors.Is(err, job.ErrNotWatched), e != nil && e.paused && !errors.Is(err, job.ErrPaused), e != nil && !e.paused && err != nil:
@@ -79,7 +109,11 @@ func (m *machine) pollNow(t *rapid.T) {
 // claim takes what is due, sometimes for so short that the lease ends before anything comes of it.
 func (m *machine) claim(t *rapid.T) {
 	lease := rapid.SampledFrom([]time.Duration{time.Millisecond, time.Hour}).Draw(t, "lease")
-	claims, err := m.s.Claim(m.ctx(), m.keys[0].Budget(), rapid.IntRange(1, 3).Draw(t, "n"), lease)
+	m.take(t, m.any(t).Budget(), rapid.IntRange(1, 3).Draw(t, "n"), lease)
+}
+
+func (m *machine) take(t *rapid.T, budget string, n int, lease time.Duration) {
+	claims, err := m.s.Claim(m.ctx(), budget, n, lease)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +171,7 @@ func (m *machine) record(t *rapid.T) {
 			group = append(group, job.Settle(c, nil, &job.LookError{Kind: job.Transient, Code: "timeout"}, c.At.Add(after)))
 			continue
 		}
-		phase := rapid.SampledFrom([]job.Phase{job.Running, job.Running, job.Failed, job.Unknown}).Draw(t, "phase")
+		phase := rapid.SampledFrom([]job.Phase{job.Running, job.Running, job.Failed, job.Failed, job.Unknown}).Draw(t, "phase")
 		group = append(group, job.Settle(c, &job.Seen{Phase: phase, Status: string(phase)}, nil, c.At.Add(after)))
 	}
 	m.send(t, group)
@@ -205,6 +239,9 @@ func (m *machine) check(t *rapid.T) {
 		if j.Paused != e.paused || j.Paused && j.Polling.NextAt != nil {
 			t.Fatalf("%s: paused %v, due %v", k, j.Paused, j.Polling.NextAt)
 		}
+		if !j.Paused && !j.Phase.Final() && j.Polling.NextAt == nil {
+			t.Fatalf("%s: %s and not paused, yet never due again", k, j.Phase)
+		}
 		events := slices.DeleteFunc(slices.Clone(all), func(v job.Event) bool { return v.Key != k })
 		if err := checkHistory(j, list, events, e.looks); err != nil {
 			t.Fatalf("%s: %v", k, err)
@@ -258,8 +295,9 @@ func machineProperty(s *store.Store, runs *int) func(t *rapid.T) {
 	return func(t *rapid.T) {
 		*runs++
 		m := newMachine(s, *runs)
+		defer m.end()
 		t.Repeat(map[string]func(*rapid.T){
-			"watch": m.watch, "unwatch": m.unwatch, "pollNow": m.pollNow, "pollNow2": m.pollNow,
+			"watch": m.watch, "resume": m.resume, "unwatch": m.unwatch, "pollNow": m.pollNow, "pollNow2": m.pollNow,
 			"claim": m.claim, "claim2": m.claim, "expire": m.expire, "release": m.release, "record": m.record, "record2": m.record,
 			"": m.check,
 		})

@@ -4,21 +4,27 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
+	"migwatch/internal/job"
 	"migwatch/internal/store"
+	"migwatch/internal/store/storetest"
 )
 
-// TestMutantsAreCaught breaks the store in the two ways that matter most, and wants the machine to see
+// TestMutantsAreCaught breaks the store in the ways that matter most, and wants the machine to see
 // it: a machine that cannot is worth nothing.
 func TestMutantsAreCaught(t *testing.T) {
 	for _, mutant := range []struct {
 		name         string
+		property     func(s *store.Store, runs *int) func(*rapid.T)
 		replacements []string
 	}{
-		{"no fence", []string{" AND jobs.epoch = v.v_epoch", "", " AND epoch = ? AND lease_until", " AND (epoch = ? OR TRUE) AND lease_until", " AND epoch = $19 AND lease_until", " AND (epoch = $19 OR TRUE) AND lease_until"}},
-		{"epoch not consumed", []string{"SET lease_until = 0, claim = '', recorded_epoch", "SET claim = '', recorded_epoch"}},
+		{"no fence", machineProperty, []string{" AND jobs.epoch = v.v_epoch", "", " AND epoch = ? AND lease_until", " AND (epoch = ? OR TRUE) AND lease_until", " AND epoch = $19 AND lease_until", " AND (epoch = $19 OR TRUE) AND lease_until"}},
+		{"epoch not consumed", machineProperty, []string{"SET lease_until = 0, claim = '', recorded_epoch", "SET claim = '', recorded_epoch"}},
+		// Five steps in one order: by chance they may take hundreds of runs.
+		{"resumed and forgotten", resumedDuringAPoll, []string{" OR next_at IS NULL)", ")"}},
 	} {
 		t.Run(mutant.name, func(t *testing.T) {
 			rapidly(t, "rapid.nofailfile", "true")
@@ -34,7 +40,7 @@ func TestMutantsAreCaught(t *testing.T) {
 				return after
 			})
 			runs := 0
-			caught := probe(func(t *rapid.T) { machineProperty(s, &runs)(t) })
+			caught := probe(mutant.property(s, &runs))
 			if changed == 0 {
 				t.Fatal("the mutant changed no statement")
 			}
@@ -43,6 +49,42 @@ func TestMutantsAreCaught(t *testing.T) {
 			}
 			t.Logf("caught after %d runs: %s", runs, caught)
 		})
+	}
+}
+
+// TestResumedDuringAPoll holds the sequence to a store that is whole, so that its mutant fails for the mutation.
+func TestResumedDuringAPoll(t *testing.T) {
+	rapidly(t, "rapid.checks", "1")
+	onEach(t, func(t *testing.T, open storetest.Fresh) {
+		runs := 0
+		rapid.Check(t, resumedDuringAPoll(open(t, store.Options{}), &runs))
+	})
+}
+
+// resumedDuringAPoll is a machine with its steps given: a final WeChat job is polled by hand, paused and
+// resumed meanwhile, and found running.
+func resumedDuringAPoll(s *store.Store, runs *int) func(*rapid.T) {
+	return func(t *rapid.T) {
+		*runs++
+		m := newMachine(s, *runs)
+		defer m.end()
+		k := m.keys[2]
+		if _, _, err := s.Watch(m.ctx(), k, job.Change{}); err != nil {
+			t.Fatal(err)
+		}
+		m.known[k] = &expected{done: map[int64]bool{}}
+		for _, phase := range []job.Phase{job.Succeeded, job.Running} {
+			if _, err := s.PollNow(m.ctx(), k); err != nil {
+				t.Fatal(err)
+			}
+			m.take(t, k.Budget(), 1, time.Hour)
+			c := m.held[len(m.held)-1]
+			if phase == job.Running {
+				m.resume(t)
+			}
+			m.send(t, []job.Outcome{job.Settle(c, &job.Seen{Phase: phase, Status: string(phase)}, nil, c.At)})
+			m.check(t)
+		}
 	}
 }
 

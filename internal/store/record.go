@@ -108,7 +108,8 @@ func (s *Store) recordRest(ctx context.Context, group []job.Outcome, rest []int,
 var errShort = errors.New("some jobs are no longer held")
 
 // settleJobs writes the jobs' own rows, where the fence still stands, and consumes it. A next_at that
-// is not as the claim saw it was set meanwhile by a request to pause or to look now: it wins.
+// is not as the claim saw it was set meanwhile by a request to pause or to poll now: it wins. None at all
+// on a job that is not paused is left from a pause that is over: the poll knows better when to go on.
 func (s *Store) settleJobs(tx *gorm.DB, group []job.Outcome, rest []int) (int64, error) {
 	args := make([]any, 0, settleColumns*len(rest))
 	for _, i := range rest {
@@ -143,14 +144,14 @@ const settleColumns = 19
 // The fence is lease_until <> 0, not > 0, and + 0 in the join: planners shall find these jobs by their
 // key, and not go through all that are leased because they believe them to be next to none.
 const settleOne = `UPDATE jobs SET lease_until = 0, claim = '', recorded_epoch = {integer},
-	next_at = CASE WHEN next_at = {integer} THEN {integer} ELSE next_at END, last_attempt_at = {integer},
+	next_at = CASE WHEN paused = 0 AND (next_at = {integer} OR next_at IS NULL) THEN {integer} ELSE next_at END, last_attempt_at = {integer},
 	failures = {integer}, error_kind = ?, error_code = ?, error_message = ?, error_request_id = ?, error_at = {integer},
 	phase = ?, changed_at = {integer}, seq = {integer},
 	file_url = CASE WHEN {integer} = 1 THEN ? ELSE file_url END, file_expires_at = CASE WHEN {integer} = 1 THEN {integer} ELSE file_expires_at END
 	WHERE id = ? AND epoch = ? AND lease_until <> 0`
 
 const settleMany = `lease_until = 0, claim = '', recorded_epoch = v.v_recorded,
-	next_at = CASE WHEN jobs.next_at = v.v_was THEN v.v_next ELSE jobs.next_at END, last_attempt_at = v.v_attempt,
+	next_at = CASE WHEN jobs.paused = 0 AND (jobs.next_at = v.v_was OR jobs.next_at IS NULL) THEN v.v_next ELSE jobs.next_at END, last_attempt_at = v.v_attempt,
 	failures = v.v_failures, error_kind = v.v_kind, error_code = v.v_code, error_message = v.v_text, error_request_id = v.v_request, error_at = v.v_failed,
 	phase = v.v_phase, changed_at = v.v_changed, seq = v.v_seq,
 	file_url = CASE WHEN v.v_file = 1 THEN v.v_url ELSE jobs.file_url END,

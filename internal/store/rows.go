@@ -64,6 +64,14 @@ type jobRow struct {
 	job                   job.Job
 }
 
+// seq is the newest snapshot's, 0 where there is none.
+func (r jobRow) seq() int64 {
+	if r.job.Latest == nil {
+		return 0
+	}
+	return r.job.Latest.Seq
+}
+
 // scanner is *sql.Rows or *sql.Row.
 type scanner interface{ Scan(into ...any) error }
 

@@ -37,7 +37,7 @@ func (budgetModel) TableName() string { return "budgets" }
 
 // Watch begins to watch k, due at once, or changes what is set about it. created tells which.
 func (s *Store) Watch(ctx context.Context, k job.Key, c job.Change) (j job.Job, created bool, err error) {
-	for range maxTries { // each round meets another watcher or unwatcher of the same key
+	for range maxTries { // each round meets somebody else who changes the same job
 		row, err := s.find(ctx, k)
 		created := false
 		switch {
@@ -52,12 +52,15 @@ func (s *Store) Watch(ctx context.Context, k job.Key, c job.Change) (j job.Job, 
 		switch {
 		case err == nil:
 			return j, created, nil
-		case !errors.Is(err, job.ErrNotWatched) && !duplicate(err):
+		case !errors.Is(err, job.ErrNotWatched) && !errors.Is(err, errChanged) && !duplicate(err):
 			return j, false, fmt.Errorf("watch %s: %w", k, err)
 		}
 	}
-	return j, false, fmt.Errorf("watch %s: others watch and unwatch it all the time", k)
+	return j, false, fmt.Errorf("watch %s: others change it all the time", k)
 }
+
+// errChanged says that a job is no longer as it was read.
+var errChanged = errors.New("the job changed meanwhile")
 
 func (s *Store) begin(ctx context.Context, k job.Key, c job.Change) error {
 	now, err := s.Now(ctx)
@@ -105,7 +108,12 @@ func (s *Store) change(ctx context.Context, row jobRow, c job.Change) (job.Job, 
 		case *c.Paused:
 			return db.Exec(`UPDATE jobs SET paused = 1, next_at = NULL WHERE id = ? AND paused = 0`, row.id).Error
 		}
-		return db.Exec(`UPDATE jobs SET paused = 0, next_at = ? WHERE id = ? AND paused = 1`, millisOrNil(row.job.Resume(now)), row.id).Error
+		// Whether the job rests is as row says, unless a poll was recorded since: then all of it is asked anew.
+		done := db.Exec(`UPDATE jobs SET paused = 0, next_at = ? WHERE id = ? AND paused = 1 AND seq = ?`, millisOrNil(row.job.Resume(now)), row.id, row.seq())
+		if done.Error == nil && done.RowsAffected == 0 {
+			return errChanged
+		}
+		return done.Error
 	})
 	if err != nil {
 		return job.Job{}, err

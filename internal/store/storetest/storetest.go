@@ -29,6 +29,7 @@ func Run(t *testing.T, database func(t testing.TB) Fresh) {
 		{"KeysAreTakenLiterally", keysAreTakenLiterally},
 		{"PausedJobsAreNotClaimed", pausedJobsAreNotClaimed},
 		{"PollNow", pollNow},
+		{"ResumedDuringAPollIsNotForgotten", resumedDuringAPollIsNotForgotten},
 		{"UnwatchForgets", unwatchForgets},
 		{"ClaimsAreExclusive", claimsAreExclusive},
 		{"ManyClaimNothingTwice", manyClaimNothingTwice},

@@ -90,6 +90,30 @@ func pollNow(t *testing.T, open Fresh) {
 	}
 }
 
+// resumedDuringAPollIsNotForgotten polls a final WeChat job by hand, which runs again by then, and pauses
+// and resumes it meanwhile: it is to be polled on, though it was final when it was resumed.
+func resumedDuringAPollIsNotForgotten(t *testing.T, open Fresh) {
+	s := open(t, store.Options{})
+	k := job.Key{Provider: job.WeChat, Scope: "env-1", ID: "7"}
+	watch(t, s, k)
+	see(t, s, k, job.Seen{Phase: job.Succeeded, Status: "success"})
+	if _, err := s.PollNow(ctxOf(t), k); err != nil {
+		t.Fatal(err)
+	}
+	polled := look(t, s, k, &job.Seen{Phase: job.Running, Status: "migrating"}, nil, 0)
+	for _, paused := range []bool{true, false} {
+		if _, _, err := s.Watch(ctxOf(t), k, job.Change{Paused: &paused}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := record(t, s, polled); !got[0] {
+		t.Fatal("the poll was lost")
+	}
+	if j := get(t, s, k); j.Phase != job.Running || j.Paused || j.Polling.NextAt == nil {
+		t.Errorf("%s, paused %v, due %v: forgotten", j.Phase, j.Paused, j.Polling.NextAt)
+	}
+}
+
 func unwatchForgets(t *testing.T, open Fresh) {
 	s := open(t, store.Options{})
 	watch(t, s, key(1), key(2))
