@@ -51,7 +51,7 @@ func (cmd *serveCmd) Run(ctx context.Context, sh *shell) error {
 		log.Warn("no API key is configured and others than this machine can connect: every request is refused; set MIGWATCH_ADMIN_KEYS")
 	}
 	return cmd.serve(ctx, func(ctx context.Context) error {
-		return scf.Host{}.Serve(ctx, l, server.Handler(env))
+		return scf.Host{Log: log.Logger}.Serve(ctx, l, server.Handler(env))
 	}, func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, max(cmd.Every, leastTick))
 		defer cancel()

@@ -17,6 +17,7 @@ type Host struct {
 	Platform bool
 	// Grace is how long requests under way may go on after ctx has ended; 0 is 10 s.
 	Grace time.Duration
+	Log   *slog.Logger // nil: slog's default
 }
 
 // ListenAndServe listens on addr and then does as Serve.
@@ -35,14 +36,20 @@ func (h Host) Serve(ctx context.Context, l net.Listener, handler http.Handler) e
 	if grace == 0 {
 		grace = 10 * time.Second
 	}
+	log := h.Log
+	if log == nil {
+		log = slog.Default()
+	}
+	limited := newCrowd(l, connections(), log)
 	server := &http.Server{
 		Handler:           h.Wrap(handler),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      2 * time.Minute,
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       30 * time.Second,
+		ConnState:         limited.state,
 		MaxHeaderBytes:    4 * maxHeader, // the platform's own headers come on top of the client's
-		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
@@ -55,7 +62,7 @@ func (h Host) Serve(ctx context.Context, l net.Listener, handler http.Handler) e
 		}
 		ended <- err
 	})
-	err := server.Serve(l)
+	err := server.Serve(limited)
 	if !stop() && errors.Is(err, http.ErrServerClosed) {
 		return <-ended
 	}

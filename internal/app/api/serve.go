@@ -33,7 +33,7 @@ func Serve(log *app.Log, env map[string]string) int {
 	}
 	log.Use(settings)
 	log.Info("listening", "port", port)
-	if err := (scf.Host{Platform: settings.Cloud}).ListenAndServe(ctx, net.JoinHostPort("", port), server.Handler(env)); err != nil {
+	if err := (scf.Host{Platform: settings.Cloud, Log: log.Logger}).ListenAndServe(ctx, net.JoinHostPort("", port), server.Handler(env)); err != nil {
 		log.Error("cannot serve", "error", err.Error())
 		return 1
 	}
