@@ -1,6 +1,9 @@
 package web
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,27 +27,49 @@ const (
 	preferenceLife = 365 * 24 * time.Hour
 )
 
-// ticketOf is the ticket that r carries, "" for none.
-func ticketOf(r *http.Request) string {
-	for _, name := range []string{ticketCookieSecure, ticketCookie} {
-		if c, err := r.Cookie(name); err == nil {
-			return c.Value
-		}
+// ticket is what r carries as a session, "" for none. Over https it is only taken from the cookie that no
+// neighbouring host and no plain http can have set.
+func (v *visit) ticket() string {
+	if c, err := v.r.Cookie(v.ticketCookie()); err == nil {
+		return c.Value
 	}
 	return ""
+}
+
+func (v *visit) ticketCookie() string {
+	if v.secure() {
+		return ticketCookieSecure
+	}
+	return ticketCookie
+}
+
+// ticketRole tells what the visit may do by its ticket. A ticket whose bearer has signed out is none; the
+// store is asked each time, by primary key, so that this holds at once in every instance.
+func (v *visit) ticketRole() (secret.Role, error) {
+	ticket := v.ticket()
+	role := v.u.opt.Keys.TicketRole(ticket, v.u.opt.Now())
+	if role == secret.RoleNone {
+		return role, nil
+	}
+	s, err := v.store()
+	if err != nil {
+		return secret.RoleNone, err
+	}
+	if ended, err := s.SessionEnded(v.r.Context(), sessionOf(ticket)); ended || err != nil {
+		return secret.RoleNone, err
+	}
+	return role, nil
+}
+
+// sessionOf names a ticket in the store, from which nobody can make the ticket.
+func sessionOf(ticket string) string {
+	sum := sha256.Sum256([]byte(ticket))
+	return hex.EncodeToString(sum[:16])
 }
 
 // secure reports whether the browser speaks https, perhaps to something before us.
 func (v *visit) secure() bool {
 	return v.r.TLS != nil || v.u.opt.Cloud || strings.EqualFold(v.r.Header.Get("X-Forwarded-Proto"), "https")
-}
-
-func (v *visit) setTicket(ticket string, life time.Duration) {
-	name := ticketCookie
-	if v.secure() {
-		name = ticketCookieSecure
-	}
-	v.setCookie(name, ticket, life, http.SameSiteStrictMode)
 }
 
 // setCookie sets a cookie for life, or ends it where life is 0.
@@ -86,12 +111,30 @@ func (u *UI) signIn(v *visit) error {
 		v.tell(message{Status: http.StatusUnauthorized, Wrong: true, Next: next})
 		return nil
 	}
-	v.setTicket(ticket.Reveal(), sessionLife)
+	v.setCookie(v.ticketCookie(), ticket.Reveal(), sessionLife, http.SameSiteStrictMode)
 	return v.redirect(next)
 }
 
+func (v *visit) endSession(ticket string) error {
+	s, err := v.store()
+	if err != nil {
+		return err
+	}
+	return s.EndSession(v.r.Context(), sessionOf(ticket), v.u.opt.Now().Add(sessionLife))
+}
+
+// signOut ends the session here, and its ticket wherever a copy of it is.
 func (u *UI) signOut(v *visit) error {
-	v.setTicket("", 0)
+	var ended error
+	for _, name := range []string{ticketCookie, ticketCookieSecure} {
+		v.setCookie(name, "", 0, http.SameSiteStrictMode)
+		if c, err := v.r.Cookie(name); err == nil && u.opt.Keys.TicketRole(c.Value, u.opt.Now()) != secret.RoleNone {
+			ended = errors.Join(ended, v.endSession(c.Value))
+		}
+	}
+	if ended != nil {
+		return ended // the cookies are gone; that the ticket still works has to be said
+	}
 	return v.redirect("/")
 }
 

@@ -25,7 +25,7 @@ func TestWhoMaySee(t *testing.T) {
 		{"not a bearer", setup{}, map[string]string{"Authorization": "Basic " + readKey}, "/", 401, `name="key"`},
 		{"read key", setup{}, map[string]string{"Authorization": "Bearer " + readKey}, "/", 200, "Migration jobs"},
 		{"key in the URL", setup{}, nil, "/?key=" + readKey, 401, `name="key"`},
-		{"forged cookie", setup{}, map[string]string{"Cookie": "migwatch_session=t1.AAAA"}, "/", 401, `name="key"`},
+		{"forged cookie", setup{}, map[string]string{"Cookie": "migwatch_session=t2.AAAA"}, "/", 401, `name="key"`},
 		{"the key as cookie", setup{}, map[string]string{"Cookie": "migwatch_session=" + adminKey}, "/", 401, `name="key"`},
 		{"public", setup{public: true}, nil, "/", 200, `href="./session?next=%2f"`},
 		{"public, wrong key", setup{public: true}, map[string]string{"Authorization": "Bearer nonsense"}, "/", 401, `name="key"`},
@@ -72,7 +72,7 @@ func TestSignIn(t *testing.T) {
 	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/?phase=failed" {
 		t.Fatal(a.status, a.header)
 	}
-	for _, part := range []string{"migwatch_session=t1.", "HttpOnly", "SameSite=Strict", "Max-Age=43200"} {
+	for _, part := range []string{"migwatch_session=t2.", "HttpOnly", "SameSite=Strict", "Max-Age=43200"} {
 		if !strings.Contains(cookie, part) {
 			t.Errorf("no %s in %s", part, cookie)
 		}
@@ -90,6 +90,64 @@ func TestSignIn(t *testing.T) {
 	}
 	if strings.Contains(r.logs.String(), "canary") {
 		t.Error(r.logs.String())
+	}
+}
+
+// TestSignOutEndsTheTicket: a copy of the cookie opens nothing either, in any instance, and others stay in.
+func TestSignOutEndsTheTicket(t *testing.T) {
+	r := newRig(t, setup{})
+	b, other := r.signedIn(adminKey), r.signedIn(adminKey)
+	copied := b.client.Jar.Cookies(mustParse(t, r.url))[0].Value
+	stolen := r.browser().with("Cookie", "migwatch_session="+copied)
+	if a := stolen.get("/"); a.status != http.StatusOK {
+		t.Fatal(a.status)
+	}
+	b.post("/session", url.Values{"end": {"1"}})
+	for range 2 {
+		for _, path := range []string{"/", runningJob, "/badge/dts/ap-guangzhou/x.svg"} {
+			if a := stolen.get(path); a.status != http.StatusUnauthorized {
+				t.Errorf("signed out, %s: %d", path, a.status)
+			}
+		}
+		if a := stolen.post("/jobs", url.Values{"provider": {"dts"}, "scope": {"ap-x"}, "job_id": {"dts-x"}}); a.status != http.StatusUnauthorized {
+			t.Errorf("signed out, a form: %d", a.status)
+		}
+		if a := other.get("/"); a.status != http.StatusOK {
+			t.Errorf("another session: %d", a.status)
+		}
+		r.serve(setup{}) // another instance
+		other.at, stolen.at = mustParse(t, r.url+"/"), mustParse(t, r.url+"/")
+	}
+}
+
+// TestOnlyTheHostCookieOverHTTPS: the other one may have been set by a neighbouring host, or over http.
+func TestOnlyTheHostCookieOverHTTPS(t *testing.T) {
+	r := newRig(t, setup{})
+	ticket := r.signedIn(adminKey).client.Jar.Cookies(mustParse(t, r.url))[0].Value
+	both := "migwatch_session=" + ticket + "; __Host-migwatch_session=" + ticket
+	for _, test := range []struct {
+		cookie, proto string
+		status        int
+	}{
+		{"migwatch_session=" + ticket, "https", http.StatusUnauthorized},
+		{"__Host-migwatch_session=" + ticket, "https", http.StatusOK},
+		{"migwatch_session=" + ticket, "http", http.StatusOK},
+		{"__Host-migwatch_session=" + ticket, "http", http.StatusUnauthorized},
+		{both, "https", http.StatusOK},
+	} {
+		if a := r.browser().with("Cookie", test.cookie).with("X-Forwarded-Proto", test.proto).get("/"); a.status != test.status {
+			t.Errorf("%s over %s: %d, want %d", test.cookie, test.proto, a.status, test.status)
+		}
+	}
+	a := r.browser().with("Cookie", both).with("X-Forwarded-Proto", "https").post("/session", url.Values{"end": {"1"}})
+	var gone []string
+	for _, line := range a.header.Values("Set-Cookie") {
+		if name, rest, _ := strings.Cut(line, "=;"); strings.Contains(rest, "Max-Age=0") {
+			gone = append(gone, name)
+		}
+	}
+	if len(gone) != 2 {
+		t.Errorf("signing out clears %v of %v", gone, a.header.Values("Set-Cookie"))
 	}
 }
 
@@ -113,7 +171,7 @@ func TestSecureCookie(t *testing.T) {
 		"in the cloud": newRig(t, setup{cloud: true}).browser(),
 	} {
 		cookie := b.post("/session", url.Values{"key": {readKey}}).header.Get("Set-Cookie")
-		if !strings.HasPrefix(cookie, "__Host-migwatch_session=t1.") || !strings.Contains(cookie, "Secure") {
+		if !strings.HasPrefix(cookie, "__Host-migwatch_session=t2.") || !strings.Contains(cookie, "Secure") {
 			t.Errorf("%s: %s", name, cookie)
 		}
 	}

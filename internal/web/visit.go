@@ -19,6 +19,7 @@ type visit struct {
 	w        http.ResponseWriter
 	r        *http.Request
 	root     string // see rootOf
+	opened   Store  // see store
 	text     *catalog
 	theme    string
 	role     secret.Role
@@ -75,7 +76,11 @@ func (v *visit) admit(need secret.Role) error {
 		v.role, v.keyed = role, err == nil && !v.u.opt.Keys.Empty()
 		return err
 	}
-	if role := v.u.opt.Keys.TicketRole(ticketOf(v.r), v.u.opt.Now()); role != secret.RoleNone {
+	role, err := v.ticketRole()
+	if err != nil && need != secret.RoleNone {
+		return err
+	}
+	if role != secret.RoleNone {
 		v.role, v.signedIn, v.keyed = role, true, true
 		if role < need {
 			return &refusal{status: http.StatusForbidden}
@@ -85,7 +90,7 @@ func (v *visit) admit(need secret.Role) error {
 	if need == secret.RoleNone {
 		return nil
 	}
-	role, err := v.u.opt.Access(v.r, "", need)
+	role, err = v.u.opt.Access(v.r, "", need)
 	if err == nil {
 		v.role = role
 		v.widen()
@@ -143,7 +148,13 @@ func (v *visit) checkText() error {
 	return nil
 }
 
-func (v *visit) store() (Store, error) { return v.u.opt.Open(v.r.Context()) }
+// store opens the store once for a visit.
+func (v *visit) store() (s Store, err error) {
+	if v.opened == nil {
+		v.opened, err = v.u.opt.Open(v.r.Context())
+	}
+	return v.opened, err
+}
 
 // admin reports whether the visit may change things.
 func (v *visit) admin() bool { return v.role == secret.RoleAdmin }

@@ -23,6 +23,9 @@ type Store interface {
 	Unwatch(ctx context.Context, k job.Key) error
 	// PollNow makes the job due at once; a paused one gives job.ErrPaused.
 	PollNow(ctx context.Context, k job.Key) (job.Job, error)
+	// EndSession remembers until then that a session is over; SessionEnded tells it to every instance.
+	EndSession(ctx context.Context, session string, until time.Time) error
+	SessionEnded(ctx context.Context, session string) (bool, error)
 }
 
 // Options are what the page needs to know. Open, Access and Now must be set.

@@ -31,6 +31,7 @@ func Run(t *testing.T, database func(t testing.TB) Fresh) {
 		{"PollNow", pollNow},
 		{"ResumedDuringAPollIsNotForgotten", resumedDuringAPollIsNotForgotten},
 		{"UnwatchForgets", unwatchForgets},
+		{"SessionsEnd", sessionsEnd},
 		{"ClaimsAreExclusive", claimsAreExclusive},
 		{"ManyClaimNothingTwice", manyClaimNothingTwice},
 		{"ReleaseRestores", releaseRestores},

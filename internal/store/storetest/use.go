@@ -40,5 +40,6 @@ func Use(t *testing.T, open Fresh) {
 	_, err = s.Due(ctxOf(t))
 	ok("due", err)
 	ok("finish", s.Finish(ctxOf(t), job.Tick{}, time.Second))
+	ok("end a session", s.EndSession(ctxOf(t), "1", time.Now()))
 	ok("unwatch", s.Unwatch(ctxOf(t), key(1)))
 }
