@@ -30,7 +30,7 @@ type LookError struct {
 	Message    string        // capped, safe to show
 	RequestID  string        // the upstream's
 	RetryAfter time.Duration // wait at least this long; 0 where nothing was said
-	Unlisted   bool          // a code no document lists: transient three times in a row, then invalid
+	Unlisted   bool          // a code no document lists: transient while it comes three times in a row, then invalid
 	Narrow     bool          // the refusal concerns this job's scope alone, not the whole budget
 	Err        error         // the cause, for errors.Is; never printed
 }

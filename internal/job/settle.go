@@ -73,13 +73,16 @@ func remember(out *Outcome, seen Seen, at time.Time) {
 // settleFailure changes how the looking goes, and nothing else.
 func settleFailure(out *Outcome, e *LookError, now time.Time) {
 	p := &out.Job.Polling
-	kind := e.Kind
-	if e.Unlisted && p.Failures >= 3 && p.LastError != nil && p.LastError.Code == e.Code {
-		kind = Invalid // it did not pass by itself
+	kind, repeats := e.Kind, int64(1)
+	if last := p.LastError; last != nil && last.Code == e.Code {
+		repeats += last.Repeats
+		if e.Unlisted && (repeats > 3 || last.Kind == Invalid) {
+			kind = Invalid // it did not pass by itself
+		}
 	}
 	p.Failures++
 	p.LastAttemptAt = &now
-	p.LastError = &Failure{Kind: kind, Code: e.Code, Message: e.Message, RequestID: e.RequestID, At: now}
+	p.LastError = &Failure{Kind: kind, Code: e.Code, Message: e.Message, RequestID: e.RequestID, At: now, Repeats: repeats}
 	p.NextAt = retry(out.Job, kind, e.RetryAfter, now)
 	out.Err = e
 }

@@ -110,7 +110,12 @@ func checkNext(t *testing.T, name string, next *time.Time, least, most time.Dura
 
 func TestRetry(t *testing.T) {
 	at := func(failures int64, j job.Job) job.Job {
-		j.Polling.Failures, j.Polling.LastError = failures, &job.Failure{Code: "C"}
+		j.Polling.Failures, j.Polling.LastError = failures, &job.Failure{Code: "C", Repeats: failures}
+		return j
+	}
+	last := func(f job.Failure) job.Job { // the last of nine failures
+		j := at(9, fresh(dtsKey))
+		j.Polling.LastError = &f
 		return j
 	}
 	done := fresh(wechatKey)
@@ -134,6 +139,11 @@ func TestRetry(t *testing.T) {
 		{"invalid", at(9, fresh(dtsKey)), job.LookError{Kind: job.Invalid}, job.Invalid, time.Hour, 72 * time.Minute},
 		{"unlisted, third", at(2, fresh(dtsKey)), job.LookError{Kind: job.Transient, Unlisted: true}, job.Transient, 2 * time.Minute, 144 * time.Second},
 		{"unlisted, fourth", at(3, fresh(dtsKey)), job.LookError{Kind: job.Transient, Unlisted: true}, job.Invalid, time.Hour, 72 * time.Minute},
+		{"unlisted, after another code", last(job.Failure{Code: "D", Repeats: 9}), job.LookError{Kind: job.Transient, Unlisted: true}, job.Transient, 15 * time.Minute, 18 * time.Minute},
+		{"unlisted, third after others", last(job.Failure{Code: "C", Repeats: 2}), job.LookError{Kind: job.Transient, Unlisted: true}, job.Transient, 15 * time.Minute, 18 * time.Minute},
+		{"unlisted, fourth after others", last(job.Failure{Code: "C", Repeats: 3}), job.LookError{Kind: job.Transient, Unlisted: true}, job.Invalid, time.Hour, 72 * time.Minute},
+		{"unlisted, invalid before it was counted", last(job.Failure{Code: "C", Kind: job.Invalid}), job.LookError{Kind: job.Transient, Unlisted: true}, job.Invalid, time.Hour, 72 * time.Minute},
+		{"listed, often", at(9, fresh(dtsKey)), job.LookError{Kind: job.Transient}, job.Transient, 15 * time.Minute, 18 * time.Minute},
 		{"final, asked for", done, job.LookError{Kind: job.Transient}, job.Transient, 30 * time.Second, 36 * time.Second},
 		{"final, in vain", at(4, done), job.LookError{Kind: job.Transient}, job.Transient, 0, 0},
 	} {
@@ -141,7 +151,10 @@ func TestRetry(t *testing.T) {
 		out := after(test.j, nil, &test.err, start)
 		p := out.Job.Polling
 		checkNext(t, test.name, p.NextAt, test.least, test.most)
-		want := &job.Failure{Kind: test.kind, Code: "C", RequestID: "R", At: start}
+		want := &job.Failure{Kind: test.kind, Code: "C", RequestID: "R", At: start, Repeats: 1}
+		if last := test.j.Polling.LastError; last != nil && last.Code == "C" {
+			want.Repeats += last.Repeats
+		}
 		if diff := cmp.Diff(want, p.LastError); diff != "" || p.Failures != test.j.Polling.Failures+1 {
 			t.Errorf("%s: %d failures, %s", test.name, p.Failures, diff)
 		}

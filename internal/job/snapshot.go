@@ -77,6 +77,7 @@ type Failure struct {
 	Message   string
 	RequestID string
 	At        time.Time
+	Repeats   int64 // how many failures in a row had this code, this one included; 0: not counted
 }
 
 // Event is one change of phase of one job.

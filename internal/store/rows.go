@@ -46,7 +46,7 @@ func valueOrNil(n *int64) any {
 
 // jobColumns is what scanJob reads: a job and its newest snapshot.
 const jobColumns = `jobs.id, jobs.provider, jobs.scope, jobs.job_id, jobs.label, jobs.paused, jobs.phase, jobs.watched_at, jobs.changed_at,
-	jobs.next_at, jobs.last_attempt_at, jobs.failures, jobs.error_kind, jobs.error_code, jobs.error_message, jobs.error_request_id, jobs.error_at,
+	jobs.next_at, jobs.last_attempt_at, jobs.failures, jobs.error_kind, jobs.error_code, jobs.error_message, jobs.error_request_id, jobs.error_at, jobs.error_repeats,
 	jobs.file_url, jobs.file_expires_at, jobs.epoch, jobs.lease_until,
 	s.seq, s.phase, s.status, s.progress, s.check_flag, s.error_code, s.message, s.records_succeeded, s.records_failed, s.request_id,
 	s.first_observed_at, s.last_observed_at, s.observations`
@@ -86,7 +86,7 @@ func (s *Store) scanJob(rows scanner) (jobRow, error) {
 		snap                        nullSnapshot
 	)
 	err := rows.Scan(append([]any{&r.id, &j.Key.Provider, &j.Key.Scope, &j.Key.ID, &j.Label, &j.Paused, &j.Phase, &watched, &changed,
-		&next, &attempt, &j.Polling.Failures, &failure.Kind, &failure.Code, &failure.Message, &failure.RequestID, &errAt,
+		&next, &attempt, &j.Polling.Failures, &failure.Kind, &failure.Code, &failure.Message, &failure.RequestID, &errAt, &failure.Repeats,
 		&url, &fileX, &r.epoch, &r.leaseUntil}, snap.into()...)...)
 	if err != nil {
 		return r, err

@@ -29,6 +29,7 @@ func Run(t *testing.T, database func(t testing.TB) Fresh) {
 		{"KeysAreTakenLiterally", keysAreTakenLiterally},
 		{"PausedJobsAreNotClaimed", pausedJobsAreNotClaimed},
 		{"PollNow", pollNow},
+		{"FailuresInARowAreCountedByCode", failuresInARowAreCountedByCode},
 		{"ResumedDuringAPollIsNotForgotten", resumedDuringAPollIsNotForgotten},
 		{"UnwatchForgets", unwatchForgets},
 		{"SessionsEnd", sessionsEnd},
