@@ -15,6 +15,7 @@ import (
 	"migwatch/internal/app/api"
 	"migwatch/internal/app/local"
 	"migwatch/internal/config"
+	"migwatch/internal/dburl"
 	"migwatch/internal/job"
 	"migwatch/internal/scf"
 	"migwatch/internal/secret"
@@ -138,8 +139,8 @@ func (sh *shell) inProcess(env map[string]string, log *app.Log) (*client.Client,
 }
 
 // exists keeps a command that only asks from making an empty database.
-func exists(d config.Database) error {
-	if d.Engine != config.SQLite {
+func exists(d dburl.Database) error {
+	if d.Engine != dburl.SQLite {
 		return nil
 	}
 	if _, err := os.Stat(d.Path); errors.Is(err, fs.ErrNotExist) {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -232,6 +233,14 @@ func (l *loader) absolute(name, v string) *url.URL {
 		return u
 	}
 	return nil
+}
+
+func validPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return true
+	}
+	n, err := strconv.Atoi(u.Port())
+	return err == nil && n > 0 && n <= 65535
 }
 
 // private reports whether host is on this machine or in a private network, as far as its name tells.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"migwatch/internal/dburl"
 	"migwatch/internal/secret"
 )
 
@@ -31,7 +32,7 @@ type Settings struct {
 	Place Place
 	Cloud bool // TENCENTCLOUD_RUNENV=SCF
 
-	Database       Database
+	Database       dburl.Database
 	AdminKeys      []secret.Text
 	ReadKeys       []secret.Text
 	PublicRead     bool

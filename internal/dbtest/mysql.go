@@ -13,9 +13,9 @@ import (
 // mysqlPlaces are where servers lie that are not on a user's PATH.
 var mysqlPlaces = []string{"/usr/sbin", "/usr/libexec", "/usr/local/mysql/bin", "/opt/homebrew/opt/m*/bin"}
 
-func startMySQL(t testing.TB) *Server {
+func startMySQL(t testing.TB, args ...string) *Server {
 	t.Helper()
-	s := newMySQL(t)
+	s := newMySQL(t, args...)
 	s.Start(t)
 	s.account(t)
 	return s

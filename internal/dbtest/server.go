@@ -189,13 +189,22 @@ var sharedPostgres, sharedMySQL shared
 func Postgres(t testing.TB) *Server { t.Helper(); return sharedPostgres.use(t, startPostgres) }
 
 // MySQL is the MariaDB or MySQL server of this test process.
-func MySQL(t testing.TB) *Server { t.Helper(); return sharedMySQL.use(t, startMySQL) }
+func MySQL(t testing.TB) *Server {
+	t.Helper()
+	return sharedMySQL.use(t, func(t testing.TB) *Server { t.Helper(); return startMySQL(t) })
+}
 
 // NewPostgres is a PostgreSQL server of the test's own, which it may kill.
 func NewPostgres(t testing.TB) *Server { t.Helper(); return owned(t, startPostgres(t)) }
 
 // NewMySQL is a MariaDB or MySQL server of the test's own, which it may kill.
-func NewMySQL(t testing.TB) *Server { t.Helper(); return owned(t, startMySQL(t)) }
+func NewMySQL(t testing.TB) *Server { t.Helper(); return NewMySQLWith(t) }
+
+// NewMySQLWith is NewMySQL with more arguments of the server.
+func NewMySQLWith(t testing.TB, args ...string) *Server {
+	t.Helper()
+	return owned(t, startMySQL(t, args...))
+}
 
 func owned(t testing.TB, s *Server) *Server {
 	t.Cleanup(s.remove)

@@ -24,13 +24,14 @@ const (
 var may = map[string][]string{
 	"internal/job":                    {},
 	"internal/secret":                 {},
-	"internal/config":                 {"internal/secret"},
+	"internal/dburl":                  {"internal/secret"},
+	"internal/config":                 {"internal/dburl", "internal/secret"},
 	"internal/emulator":               {},
 	"internal/cloudapi":               {"internal/job", "internal/secret"},
 	"internal/cloudapi/wechat":        {"internal/cloudapi", "internal/job", "internal/secret"},
 	"internal/cloudapi/wechat/ticket": {"internal/secret"},
 	"internal/cloudapi/dts":           {"internal/cloudapi", "internal/job", "internal/secret"},
-	"internal/store":                  {"internal/job", "internal/secret", "migrations"},
+	"internal/store":                  {"internal/dburl", "internal/job", "internal/secret", "migrations"},
 	"internal/store/storetest":        {"internal/job", "internal/secret", "internal/store"},
 	"internal/dbtest":                 {},
 	"internal/poller":                 {"internal/job"},
@@ -74,6 +75,7 @@ var doors = map[string][]string{
 // pure packages see no clock, no process and no network, whatever the standard library offers.
 var impure = map[string][]string{
 	"internal/job":    {"os", "net", "net/http", "log", "log/slog", "math/rand", "math/rand/v2", "database/sql"},
+	"internal/dburl":  {"os", "net/http", "log", "math/rand", "math/rand/v2", "database/sql"},
 	"internal/config": {"os", "net/http", "log", "math/rand", "math/rand/v2", "database/sql"},
 	"internal/secret": {"os", "net", "net/http", "math/rand", "math/rand/v2", "database/sql"},
 }

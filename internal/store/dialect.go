@@ -2,12 +2,13 @@ package store
 
 import (
 	"database/sql"
-	"net/url"
 	"strings"
 
 	"gorm.io/gorm"
 
+	"migwatch/internal/dburl"
 	"migwatch/internal/job"
+	"migwatch/internal/secret"
 )
 
 // dialect is what differs between engines.
@@ -35,25 +36,18 @@ func (d dialect) sql(statement string) string {
 }
 
 // dialectOf reads a database URL. Its errors never show the URL: it holds a password.
-func dialectOf(raw string) (dialect, error) {
-	scheme, rest, _ := strings.Cut(raw, ":")
-	switch scheme {
-	case "sqlite":
-		return sqliteDialect(rest)
-	case "mysql", "postgres", "postgresql":
-		u, err := url.Parse(raw)
-		if err != nil {
-			return dialect{}, badURL("is not a URL; write special characters of the password as %XX")
-		}
-		if strings.Trim(u.Path, "/") == "" {
-			return dialect{}, badURL("names no database: " + scheme + "://user:password@host/DATABASE")
-		}
-		if scheme == "mysql" {
-			return mysqlDialect(u)
-		}
-		return postgresDialect(u)
+func dialectOf(given secret.Text) (dialect, error) {
+	d, err := dburl.Parse(given)
+	if err != nil {
+		return dialect{}, badURL(err.Error())
 	}
-	return dialect{}, badURL("must begin with sqlite:, mysql:// or postgres://")
+	switch d.Engine {
+	case dburl.MySQL:
+		return mysqlDialect(d)
+	case dburl.Postgres:
+		return postgresDialect(d)
+	}
+	return sqliteDialect(d.Path), nil
 }
 
 func badURL(reason string) error {

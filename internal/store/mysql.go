@@ -17,19 +17,19 @@ import (
 	sqldriver "github.com/go-sql-driver/mysql"
 	"gorm.io/driver/mysql"
 	"gorm.io/gorm"
+
+	"migwatch/internal/dburl"
 )
 
-// mysqlDialect is MySQL, MariaDB and what speaks their protocol. Of the URL's query, socket=PATH names
-// a unix socket, tls-ca=PATH the certificates to trust, and the rest goes to the driver: tls, timeout,
-// a system variable such as wsrep_sync_wait, ….
-func mysqlDialect(u *url.URL) (dialect, error) {
-	config, err := mysqlConfig(u)
+// mysqlDialect is MySQL, MariaDB and what speaks their protocol.
+func mysqlDialect(d dburl.Database) (dialect, error) {
+	config, err := mysqlConfig(d)
 	if err != nil {
 		return dialect{}, err
 	}
 	connector, err := sqldriver.NewConnector(config)
 	if err != nil {
-		return dialect{}, badURL("has parameters that MySQL's driver does not take (tls?)")
+		return dialect{}, badURL("has parameters that MySQL's driver does not take")
 	}
 	return dialect{
 		bound:     &bound{},
@@ -41,7 +41,7 @@ func mysqlDialect(u *url.URL) (dialect, error) {
 		join:      true,
 		txOptions: &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		open: func(maxConns int) (*sql.DB, *sql.DB, error) {
-			pool := bounded(sql.OpenDB(connector), maxConns)
+			pool := bounded(sql.OpenDB(settled{connector, settleMySQL}), maxConns)
 			return pool, pool, nil
 		},
 		dialector: func(pool *sql.DB) gorm.Dialector {
@@ -52,30 +52,28 @@ func mysqlDialect(u *url.URL) (dialect, error) {
 	}, nil
 }
 
-// ours are the parameters that say how statements are read and committed. They are not for a URL to change.
-var ours = []string{
-	"charset", "collation", "interpolateparams", "multistatements", "connectionattributes", "loc", "parsetime", "clientfoundrows",
-	"autocommit", "sql_mode", "time_zone", "names", "character_set_client", "character_set_connection", "character_set_results",
-	"collation_connection", "init_connect", "transaction_isolation", "tx_isolation",
-}
-
-func mysqlConfig(u *url.URL) (*sqldriver.Config, error) {
-	query := u.Query()
-	socket, authority := query.Get("socket"), query.Get("tls-ca")
-	query.Del("socket")
-	query.Del("tls-ca")
-	config, err := mysqlParameters(query)
+func mysqlConfig(d dburl.Database) (*sqldriver.Config, error) {
+	dsn := "tcp(placeholder:3306)/placeholder?" // only the parameters are read from it
+	var params []string
+	for _, name := range slices.Sorted(maps.Keys(d.Params)) {
+		if name != "tls-ca" {
+			params = append(params, name+"="+url.QueryEscape(d.Params.Get(name)))
+		}
+	}
+	config, err := sqldriver.ParseDSN(dsn + strings.Join(params, "&"))
 	if err != nil {
-		return nil, err
+		return nil, badURL("has parameters that MySQL's driver does not take")
 	}
-	config.User = u.User.Username()
-	config.Passwd, _ = u.User.Password()
-	config.DBName = strings.TrimPrefix(u.Path, "/")
-	if config.Net, config.Addr = "unix", socket; socket == "" {
-		config.Net, config.Addr = "tcp", net.JoinHostPort(cmp.Or(u.Hostname(), "127.0.0.1"), cmp.Or(u.Port(), "3306"))
+	config.User, config.Passwd, config.DBName = d.User, d.Password.Reveal(), d.Name
+	var host dburl.Host
+	if len(d.Hosts) > 0 {
+		host = d.Hosts[0]
 	}
-	if authority != "" {
-		if err := trust(config, u.Hostname(), authority); err != nil {
+	if config.Net, config.Addr = "unix", d.Socket; d.Socket == "" {
+		config.Net, config.Addr = "tcp", net.JoinHostPort(host.Name, cmp.Or(host.Port, "3306"))
+	}
+	if authority := d.Params.Get("tls-ca"); authority != "" {
+		if err := trust(config, host.Name, authority); err != nil {
 			return nil, err
 		}
 	}
@@ -89,40 +87,12 @@ func mysqlConfig(u *url.URL) (*sqldriver.Config, error) {
 		config.WriteTimeout = 2 * callTimeout
 	}
 	config.Collation = "utf8mb4_bin"
-	config.InterpolateParams = true // one round trip a statement; the session below is what makes it safe
-	config.RejectReadOnly = true    // after a failover, a connection to the old primary is of no use
+	// Values are written into the statement here, which saves a round trip each. That is only safe where
+	// the server reads it in the same character set and mode: settleMySQL sees to it.
+	config.InterpolateParams = true
+	config.RejectReadOnly = true // after a failover, a connection to the old primary is of no use
 	config.Loc = time.UTC
 	config.Logger = &sqldriver.NopLogger{}
-	if config.Params == nil {
-		config.Params = map[string]string{}
-	}
-	// Values are written into statements here, so the server has to read them in the same character set and
-	// mode, whatever its own settings or init_connect say; without autocommit what was acknowledged is lost.
-	// UNIX_TIMESTAMP reads local time, which repeats an hour in autumn. And MariaDB, which alone reads the
-	// comment, is to end a transaction whose process was frozen in the middle: others wait for its rows.
-	config.Params["time_zone"] = "'+00:00', NAMES utf8mb4 COLLATE utf8mb4_bin, SESSION autocommit = 1, SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', " +
-		"SESSION wait_timeout = 30 /*M!100300 , SESSION idle_transaction_timeout = 5 */"
-	return config, nil
-}
-
-// mysqlParameters has the driver read what a URL's query may set.
-func mysqlParameters(query url.Values) (*sqldriver.Config, error) {
-	dsn := "tcp(placeholder:3306)/placeholder?" // only the parameters are read from it
-	var params []string
-	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if slices.Contains(ours, strings.ToLower(name)) {
-			return nil, badURL("sets " + strings.ToLower(name) + ", which migwatch sets itself; remove that parameter")
-		}
-		// The driver writes a system variable's value into its SET as it stands: behind a comma comes another.
-		if strings.Contains(query.Get(name), ",") {
-			return nil, badURL("has a comma in the value of " + strings.ToLower(name) + ", which would set more than that; give one value")
-		}
-		params = append(params, name+"="+url.QueryEscape(query.Get(name)))
-	}
-	config, err := sqldriver.ParseDSN(dsn + strings.Join(params, "&"))
-	if err != nil {
-		return nil, badURL("has parameters that MySQL's driver does not take (tls, timeout, …)")
-	}
 	return config, nil
 }
 

@@ -1,10 +1,10 @@
 package store
 
 import (
-	"context"
+	"cmp"
 	"database/sql"
 	"errors"
-	"net/url"
+	"maps"
 	"strings"
 	"time"
 
@@ -13,18 +13,21 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
+
+	"migwatch/internal/dburl"
 )
 
-// postgresDialect is PostgreSQL and what speaks its protocol. The URL's query goes to the driver:
-// sslmode, sslrootcert, a socket's folder as host, default_query_exec_mode for a pooler, ….
-func postgresDialect(u *url.URL) (dialect, error) {
-	config, err := pgx.ParseConfig(u.String())
+// postgresDialect is PostgreSQL and what speaks its protocol.
+func postgresDialect(d dburl.Database) (dialect, error) {
+	config, err := pgx.ParseConfig(postgresDSN(d))
 	if err != nil {
-		return dialect{}, badURL("has parameters that PostgreSQL's driver does not take (sslmode, a certificate's path, the port?)")
+		return dialect{}, badURL("names a file that PostgreSQL's driver cannot use (sslrootcert, sslcert, sslkey)")
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = dialTimeout
 	}
+	// The driver also takes settings of a session from the environment (PGOPTIONS, PGTZ, …).
+	maps.DeleteFunc(config.RuntimeParams, func(name, _ string) bool { return !d.Params.Has(name) })
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "migwatch"
 	}
@@ -37,13 +40,36 @@ func postgresDialect(u *url.URL) (dialect, error) {
 		text:      `CAST(? AS TEXT)`,
 		txOptions: &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		open: func(maxConns int) (*sql.DB, *sql.DB, error) {
-			pool := bounded(stdlib.OpenDB(*config, stdlib.OptionAfterConnect(settle)), maxConns)
+			pool := bounded(stdlib.OpenDB(*config, stdlib.OptionAfterConnect(settlePostgres)), maxConns)
 			return pool, pool, nil
 		},
 		dialector:   func(pool *sql.DB) gorm.Dialector { return postgres.New(postgres.Config{Conn: pool}) },
 		diagnose:    postgresFault,
 		unreachable: unreachable,
 	}, nil
+}
+
+// postgresDSN says what d says in the driver's words.
+func postgresDSN(d dburl.Database) string {
+	words := map[string]string{"user": d.User, "password": d.Password.Reveal(), "dbname": d.Name}
+	for name := range d.Params {
+		words[name] = d.Params.Get(name)
+	}
+	if words["host"] = d.Socket; d.Socket == "" {
+		var hosts, ports []string
+		for _, h := range d.Hosts {
+			hosts, ports = append(hosts, h.Name), append(ports, cmp.Or(h.Port, "5432"))
+		}
+		words["host"], words["port"] = strings.Join(hosts, ","), strings.Join(ports, ",")
+	}
+	escape := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
+	var pairs []string
+	for name, value := range words {
+		if value != "" {
+			pairs = append(pairs, name+"='"+escape.Replace(value)+"'")
+		}
+	}
+	return strings.Join(pairs, " ")
 }
 
 func postgresFault(err error) fault {
@@ -67,7 +93,9 @@ func postgresFault(err error) fault {
 		return full
 	case "25006":
 		return readonly
-	case "42704", "22023": // of a statement these would be our mistake
+	case "26000", "42P05":
+		return pooled
+	case "42704", "22023", "08P01": // of a statement these would be our mistake
 		var connecting *pgconn.ConnectError
 		if errors.As(err, &connecting) {
 			return misspelt
@@ -82,18 +110,6 @@ func postgresFault(err error) fault {
 		}
 	}
 	return nothing
-}
-
-// settle prepares a connection: with statements, as poolers refuse what they do not know at the start.
-func settle(ctx context.Context, conn *pgx.Conn) error {
-	// Or a process that was frozen in the middle of a transaction would hold rows that others wait for.
-	if _, err := conn.Exec(ctx, `SET idle_in_transaction_session_timeout = 5000`); err != nil {
-		return err
-	}
-	// Every statement is made for its index, whatever the values; to plan it again for each of them takes
-	// longer than to run it. Engines that speak the protocol and lack the setting do as they do.
-	_, _ = conn.Exec(ctx, `SET plan_cache_mode = force_generic_plan`)
-	return nil
 }
 
 func postgresCode(err error) string {

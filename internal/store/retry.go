@@ -93,6 +93,7 @@ const (
 	plaintext              // TLS is asked for and not to be had, or the reverse
 	full                   // no space is left
 	readonly               // a replica, or an instance locked for its disk
+	pooled                 // prepared statements are not where they were made
 )
 
 // reasons say what mends a fault. They are fixed texts, so that none can show a password.
@@ -105,7 +106,8 @@ var reasons = map[fault]string{
 	misspelt:  "the server of MIGWATCH_DATABASE_URL does not know a parameter of the URL's query: correct the URL",
 	plaintext: "the server of MIGWATCH_DATABASE_URL and the URL do not agree about TLS: correct sslmode (PostgreSQL) or tls (MySQL), or the certificate",
 	full:      "the database of MIGWATCH_DATABASE_URL has no space left: enlarge its disk or prune",
-	readonly:  "the database of MIGWATCH_DATABASE_URL is read-only: name the primary, or free its disk",
+	readonly:  "the database of MIGWATCH_DATABASE_URL is read-only: name the primary, free its disk, or end the default_transaction_read_only of its role or database",
+	pooled:    "what lies in front of the database of MIGWATCH_DATABASE_URL (a transaction pooler?) does not keep prepared statements: add default_query_exec_mode=exec to the URL's query",
 }
 
 // explain turns an error that means "no database" into one that says what mends it.

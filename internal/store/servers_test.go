@@ -15,7 +15,7 @@ type engine struct {
 }
 
 var engines = []engine{
-	{"sqlite", func(t testing.TB) string { return "sqlite:" + t.TempDir() + "/a b%20?#.db" }},
+	{"sqlite", func(t testing.TB) string { return "sqlite:" + t.TempDir() + "/a b%20.db" }},
 	{"postgres", func(t testing.TB) string { s := dbtest.Postgres(t); return s.URL(s.Database(t)) }},
 	{"mysql", func(t testing.TB) string { s := dbtest.MySQL(t); return s.URL(s.Database(t)) }},
 }

@@ -3,11 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
 
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
@@ -20,11 +20,7 @@ const sqliteDriver = "sqlite"
 
 // sqliteDialect is a file on this machine. One connection writes, so that writers queue here instead
 // of meeting SQLITE_BUSY; readers have their own and, with a write-ahead log, never wait for it.
-func sqliteDialect(path string) (dialect, error) {
-	path = strings.TrimPrefix(path, "//")
-	if path == "" || path == ":memory:" {
-		return dialect{}, badURL("must name a file: sqlite:PATH")
-	}
+func sqliteDialect(path string) dialect {
 	clock := `CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)`
 	return dialect{
 		bound: &bound{},
@@ -35,7 +31,7 @@ func sqliteDialect(path string) (dialect, error) {
 		},
 		diagnose:    sqliteFault,
 		unreachable: "the file of MIGWATCH_DATABASE_URL cannot be used: make its folder, allow writing there, and keep it off network file systems",
-	}, nil
+	}
 }
 
 func sqliteFault(err error) fault {
@@ -54,23 +50,25 @@ func sqliteFault(err error) fault {
 	return nothing
 }
 
+// sqliteSession are the pragmas of every connection. FULL: a commit that was acknowledged survives the
+// loss of power. There are no foreign keys, so theirs does not matter.
+var sqliteSession = []setting{{"busy_timeout", "5000", ""}, {"journal_mode", "wal", ""}, {"synchronous", "2", ""}}
+
 func openSQLite(path string, readers int) (*sql.DB, *sql.DB, error) {
-	// FULL: a commit that was acknowledged survives the loss of power. The transaction that will write
-	// takes its lock at BEGIN: one that upgrades later fails in spite of the timeout.
-	pragmas := url.Values{"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)"}}
-	writing := url.Values{"_pragma": pragmas["_pragma"], "_txlock": {"immediate"}}
-	reading := url.Values{"_pragma": append([]string{"query_only(1)"}, pragmas["_pragma"]...)}
-	file := "file:" + (&url.URL{Path: path}).EscapedPath()
-	write, err := sql.Open(sqliteDriver, file+"?"+writing.Encode())
+	// The transaction that will write takes its lock at BEGIN: one that upgrades later fails in spite of
+	// the time-out.
+	write, err := sqlitePool(path, url.Values{"_txlock": {"immediate"}}, sqliteSession)
 	if err != nil {
 		return nil, nil, err
 	}
 	write.SetMaxOpenConns(1)
-	if err := checkPragmas(write); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	if err := write.PingContext(ctx); err != nil { // one that cannot be used is told at once
 		write.Close()
 		return nil, nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	read, err := sql.Open(sqliteDriver, file+"?"+reading.Encode())
+	read, err := sqlitePool(path, url.Values{}, append([]setting{{"query_only", "1", ""}}, sqliteSession...))
 	if err != nil {
 		write.Close()
 		return nil, nil, err
@@ -80,20 +78,32 @@ func openSQLite(path string, readers int) (*sql.DB, *sql.DB, error) {
 	return write, read, nil
 }
 
-// checkPragmas reads back what the DSN asked for: a misspelt pragma is ignored in silence.
-func checkPragmas(pool *sql.DB) error {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	defer cancel()
-	var journal string
-	var busy, synchronous int
-	row := pool.QueryRowContext(ctx, `SELECT j.journal_mode, b.timeout, s.synchronous FROM pragma_journal_mode j, pragma_busy_timeout b, pragma_synchronous s`)
-	if err := row.Scan(&journal, &busy, &synchronous); err != nil {
-		return err
+// sqlitePool makes connections on which the pragmas are set and, as one that is misspelt or that the file
+// system does not bear is ignored in silence, compared.
+func sqlitePool(path string, query url.Values, session []setting) (*sql.DB, error) {
+	for _, v := range session {
+		query.Add("_pragma", v.variable+"("+v.literal+")")
 	}
-	if journal != "wal" || busy != int(5*time.Second/time.Millisecond) || synchronous != 2 {
-		return fmt.Errorf("journal_mode is %s, busy_timeout %d, synchronous %d; want wal, 5000, 2 (is the file system a network's?)", journal, busy, synchronous)
+	connector, err := modernc.NewConnector("file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.Encode())
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	return sql.OpenDB(settled{connector, func(ctx context.Context, c driver.Conn) error {
+		got, err := oneRow(ctx, c, sqliteAsk(session))
+		if err != nil {
+			return err
+		}
+		got["busy_timeout"] = got["timeout"] // the one whose column has another name
+		return compare(session, got)
+	}}), nil
+}
+
+func sqliteAsk(session []setting) string {
+	var tables []string
+	for _, v := range session {
+		tables = append(tables, `pragma_`+v.variable)
+	}
+	return `SELECT * FROM ` + strings.Join(tables, ", ")
 }
 
 func sqliteCode(err error) int {

@@ -15,17 +15,19 @@ import (
 var sqlTakers = map[string]int{
 	"Raw": 0, "Exec": 0, "Where": 0, "Or": 0, "Not": 0, "Having": 0, "Order": 0, "Group": 0, "Select": 0, "Omit": 0, "Joins": 0, "InnerJoins": 0,
 	"Table": 0, "Pluck": 0, "Distinct": 0, "UpdateColumn": 0, "Update": 0, "Expr": 0, "First": 1, "Find": 1, "Take": 1, "Last": 1, "Delete": 1,
-	"ExecContext": 1, "QueryContext": 1, "QueryRowContext": 1, "PrepareContext": 1, "QueryRow": 0, "Prepare": 0, "rows": 1, "run": 1,
+	"ExecContext": 1, "QueryContext": 1, "QueryRowContext": 1, "PrepareContext": 1, "QueryRow": 0, "Prepare": 0, "rows": 1, "run": 1, "oneRow": 2,
 	"WriteString": 0, // a builder's own
 }
 
 // builders are the store's own makers of SQL: their bodies are checked like any other place. Those marked
 // true take SQL, so what they are given is checked, too; the others take what was asked for and must
-// turn it into parameters. fields are texts of a dialect, and of the migration's lock.
+// turn it into parameters. fields are texts of a dialect, of the migration's lock,
+// and of the lists of a session's settings.
 var (
 	builders = map[string]bool{"listSelect": false, "listWhere": false, "historySelect": false, "eventsSelect": false,
+		"mysqlSet": true, "mysqlAsk": true, "postgresSet": true, "postgresAsk": true, "sqliteAsk": true,
 		"sql": true, "bind": true, "derived": true, "updateFrom": true, "tuples": true, "conditions": true, "append": true, "String": true, "Join": true, "Repeat": true}
-	fields = map[string]bool{"clock": true, "now": true, "integer": true, "text": true, "create": true, "first": true, "swap": true, "free": true}
+	fields = map[string]bool{"clock": true, "now": true, "integer": true, "text": true, "create": true, "first": true, "swap": true, "free": true, "variable": true, "literal": true, "only": true}
 )
 
 // TestSQLIsMadeOfConstants follows every text that goes to GORM or database/sql back to constants and to
@@ -118,16 +120,18 @@ func (v *sqlVet) function(f *ast.FuncDecl) {
 		if !ok {
 			return true
 		}
-		method, ok := call.Fun.(*ast.SelectorExpr)
-		if !ok {
-			return true
-		}
-		if x, ok := method.X.(*ast.Ident); ok {
-			if _, isPackage := v.info.Uses[x].(*types.PkgName); isPackage {
-				return true
+		at, takes := 0, false
+		switch f := call.Fun.(type) {
+		case *ast.Ident:
+			at, takes = sqlTakers[f.Name]
+		case *ast.SelectorExpr:
+			if x, ok := f.X.(*ast.Ident); ok {
+				if _, isPackage := v.info.Uses[x].(*types.PkgName); isPackage {
+					return true
+				}
 			}
+			at, takes = sqlTakers[f.Sel.Name]
 		}
-		at, takes := sqlTakers[method.Sel.Name]
 		if !takes || at >= len(call.Args) {
 			return true
 		}
@@ -206,7 +210,7 @@ func (v *sqlVet) parameters(name string) bool {
 	switch v.name {
 	case "bites":
 		return name == "find" || name == "remove"
-	case "rows", "run": // their callers are checked
+	case "rows", "run", "oneRow": // their callers are checked
 		return name == "statement"
 	case "derived", "updateFrom", "conditions": // the tables', columns' and conditions' names
 		return true

@@ -36,7 +36,7 @@ type Options struct {
 // Open prepares the database that url names: sqlite:PATH, mysql://… or postgres://… . It reaches no
 // server yet, and it neither checks nor changes the schema: see Ready and Migrate.
 func Open(url secret.Text, o Options) (*Store, error) {
-	d, err := dialectOf(url.Reveal())
+	d, err := dialectOf(url)
 	if err != nil {
 		return nil, err
 	}

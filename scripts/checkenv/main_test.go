@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"migwatch/internal/config"
+	"migwatch/internal/secret"
+	"migwatch/internal/store"
 )
 
 const (
@@ -160,3 +162,62 @@ func TestEverySettingIsDeployed(t *testing.T) {
 }
 
 var forPollOnly = []string{"MIGWATCH_WECHAT_ACCESS_TOKEN", "MIGWATCH_WECHAT_TOKEN_URL", "MIGWATCH_WECHAT_APPSECRET"}
+
+// TestDatabaseURLsAlike reads each URL as the settings do, as this command does and as the store does. All
+// take it, or all refuse it in the same words.
+func TestDatabaseURLsAlike(t *testing.T) {
+	for url, refusal := range map[string]string{ // "": taken
+		"mysql://u:p@h:3306/d":                                       "",
+		"mariadb://u:p@h/d":                                          "",
+		"MySQL://u:p%40%2F%5E%7B%7D%20@h/d?tls=skip-verify":          "",
+		"mysql://u:p@/d?socket=/run/s":                               "",
+		"postgresql://u:p@[::1]:5432/d?sslmode=require":              "",
+		"postgres://u:p@/d?host=/run/postgresql":                     "",
+		"postgres://u:p@h/d?default_query_exec_mode=exec":            "",
+		"mysql://u:p@tcp(h:3306)/d":                                  "is written in the way of Go's driver; write mysql://user:pass@host:3306/db",
+		"mysql://u:s3cr3t^@h/d":                                      "write %20 for a blank, %5E for ^",
+		"mysql://u:s3cr3t{}@h/d":                                     "write %20 for a blank, %5E for ^",
+		"mysql://u:s3cr3t x@h/d":                                     "write %20 for a blank, %5E for ^",
+		"mysql://u:s3cr3t/x@h/d":                                     "write %23 for #, %2F for /",
+		"mysql://u:3306/s3cr3t@h/d":                                  "write %23 for #, %2F for /",
+		"mysql://u:3306?s3cr3t@h/d":                                  "write %23 for #, %2F for /, %3F for ?",
+		"mysql://u:p@h/d?charset=utf8":                               "charset is set by migwatch on every connection, remove it",
+		"mysql://u:p@h/d?sslmode=require":                            "sslmode is not taken here, write tls=true",
+		"mysql://u:p@h/d?interpolateParams=true":                     "interpolateParams is set by migwatch",
+		"mysql://u:p@h/d?lock_wait_timeout=1,autocommit=0":           "lock_wait_timeout must be a whole number",
+		"postgres://u:p@h/d?default_query_exec_mode=simple_protocol": "default_query_exec_mode must be one of",
+		"postgres://u:p@h/d?client_encoding=GBK":                     "client_encoding is set by migwatch",
+		"postgres://u:p@h/d?tls=true":                                "tls is not taken here, write sslmode=verify-full",
+		"postgres://u:p@h/":                                          "names no database",
+		"mysql://u:p@h:x/d":                                          "give the port as a number",
+		"oracle://u:p@h/d":                                           "has an unknown engine",
+		"sqlite::memory:":                                            "is SQLite in memory",
+		"sqlite:a.db?cache=shared":                                   "takes a plain path",
+		"sqlite:":                                                    "names no file",
+		"mysql://u:undefined@h/d":                                    "the word undefined",
+	} {
+		t.Run(url, func(t *testing.T) {
+			_, settings := config.Load(map[string]string{"MIGWATCH_DATABASE_URL": url}, config.Query, nil)
+			problems, _, err := run(filepath.Join(root, "serverless.yml"), example(t), []string{"MIGWATCH_DATABASE_URL=" + url})
+			if err != nil {
+				t.Fatal(err)
+			}
+			db, opened := store.Open(secret.New(url), store.Options{})
+			if opened == nil {
+				_ = db.Close()
+			}
+			for who, says := range map[string]string{"settings": text(settings), "checkenv": strings.Join(problems, "\n"), "store": text(opened)} {
+				if (says == "") != (refusal == "") || !strings.Contains(says, refusal) || strings.Contains(says, "s3cr3t") || strings.Contains(says, "\n") {
+					t.Errorf("%s: %q, want %q", who, says, refusal)
+				}
+			}
+		})
+	}
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

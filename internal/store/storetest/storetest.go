@@ -53,6 +53,7 @@ func Run(t *testing.T, database func(t testing.TB) Fresh) {
 		{"PruneKeepsWhatItMust", pruneKeepsWhatItMust},
 		{"PruneGoesOnWhereItStopped", pruneGoesOnWhereItStopped},
 		{"PruneBesideRecorders", pruneBesideRecorders},
+		{"TextsAreKept", Texts},
 		{"TicketsAreKept", ticketsAreKept},
 		{"TokensAreSwapped", tokensAreSwapped},
 		{"RekeySealsAnew", rekeySealsAnew},
