@@ -154,12 +154,14 @@ func postgresSet() string {
 	return statements
 }
 
+// postgresAsk shows each variable by itself: to plan the first SELECT of a connection takes the server longer
+// than all the rest.
 func postgresAsk() string {
-	query := `SELECT current_setting('server_encoding')`
+	statements := `SHOW server_encoding`
 	for _, v := range postgresSession {
-		query += `, current_setting('` + v.variable + `')`
+		statements += `; SHOW ` + v.variable
 	}
-	return query
+	return statements
 }
 
 // settlePostgres sets and asks in one message, as a pooler in between may give each its own connection to
@@ -169,14 +171,14 @@ func settlePostgres(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	row := results[len(results)-1].Rows[0]
+	shown := results[len(results)-len(postgresSession)-1:]
 	// The two encodings that keep every text: in others some cannot be stored.
-	if stored := string(row[0]); stored != "UTF8" && stored != "SQL_ASCII" {
+	if stored := string(shown[0].Rows[0][0]); stored != "UTF8" && stored != "SQL_ASCII" {
 		return &job.NotReadyError{Reason: "the database of MIGWATCH_DATABASE_URL has the encoding " + stored + ", which cannot store every text: make it anew with ENCODING 'UTF8'"}
 	}
 	got := make(map[string]string, len(postgresSession))
 	for i, v := range postgresSession {
-		got[v.variable] = string(row[i+1])
+		got[v.variable] = string(shown[i+1].Rows[0][0])
 	}
 	if isolation := "default_transaction_isolation"; got[isolation] == "serializable" {
 		delete(got, isolation) // CockroachDB, where the cluster allows nothing less; it is more than is needed
