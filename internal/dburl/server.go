@@ -111,7 +111,8 @@ func (d *Database) hosts(given string) error {
 
 // host takes name, name:port, [v6] and [v6]:port.
 func host(given string) (Host, bool) {
-	name, port, hasPort := given, "", false
+	var name, port string
+	var hasPort bool
 	if v6, behind, ok := strings.Cut(given, "]"); ok {
 		if name, ok = strings.CutPrefix(v6, "["); !ok || behind != "" && behind[0] != ':' {
 			return Host{}, false

@@ -76,11 +76,29 @@ func TestCrowd(t *testing.T) {
 	if fourth := send("/"); !answered(fourth) {
 		t.Error("the fourth connection has no answer though two of three only wait")
 	}
-	if n, err := mute.Read(make([]byte, 1)); err != io.EOF { //nolint:errorlint // net gives it bare
+	if n, err := mute.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("the connection that has waited longest is still there: %d %v", n, err)
 	}
-	second, third := send("/slow"), send("/slow")
+	// The client has its answer before the server says that the connection waits again.
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		c.mu.Lock()
+		served := 0
+		for _, since := range c.open {
+			if since == busy {
+				served++
+			}
+		}
+		c.mu.Unlock()
+		if served == 1 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d connections are served, want the first alone", served)
+		}
+	}
+	second := send("/slow")
 	<-entered
+	third := send("/slow")
 	<-entered
 	late := send("/") // must wait: all three are served
 	leave <- struct{}{}

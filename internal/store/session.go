@@ -118,7 +118,7 @@ func oneRow(ctx context.Context, c driver.Conn, statement string) (map[string]st
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	names := rows.Columns()
 	row := make([]driver.Value, len(names))
 	if err := rows.Next(row); err != nil {
