@@ -62,7 +62,7 @@ var doors = map[string][]string{
 	"github.com/jackc":                 {"internal/store", "internal/dbtest"},
 	"github.com/go-sql-driver":         {"internal/store", "internal/dbtest"},
 	"github.com/pressly/goose":         {"internal/store"},
-	"github.com/cenkalti/backoff":      {"internal/store", "internal/cloudapi/wechat"},
+	"github.com/cenkalti/backoff":      {"internal/store", "internal/cloudapi/wechat", "internal/poller"},
 	"github.com/tencentcloud":          {"internal/cloudapi/dts"},
 	"github.com/danielgtaylor/huma":    {"internal/httpapi"},
 	"github.com/prometheus":            {"internal/metrics"},

@@ -3,8 +3,9 @@ package poller
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 
 	"migwatch/internal/job"
 )
@@ -24,9 +25,11 @@ type lane struct {
 	pace   job.Pace
 	batch  int
 	window *window
-	pushed atomic.Int64   // how often this lane met a refusal: slots from before are void
 	looks  chan struct{}  // a place for each look under way
 	open   sync.WaitGroup // looks under way
+
+	mu    sync.Mutex
+	spare []job.Claim // that were not looked at
 }
 
 func newLane(t *tick, budget string, looker Looker, rate float64) *lane {
@@ -34,82 +37,128 @@ func newLane(t *tick, budget string, looker Looker, rate float64) *lane {
 	return &lane{tick: t, budget: budget, looker: looker, pace: job.PaceOf(rate), batch: batch, window: newWindow(rate), looks: make(chan struct{}, atOnce)}
 }
 
-// run works until nothing is due, no slot is near, or the time is over.
+// run works until nothing is due, no slot is near, or the time is over. A database that fails meanwhile
+// ends nothing: while there is time, the lane backs off and asks again.
 func (l *lane) run() {
+	defer l.giveBackSpare()
 	defer l.open.Wait()
-	for l.ctx.Err() == nil && l.left() > 0 && l.places() {
-		claims, err := l.Store.Claim(l.ctx, l.budget, l.batch, l.Lease)
+	wait := newBackOff()
+	for l.polling.Err() == nil && l.left() > 0 && l.places() {
+		claims, err := l.Store.Claim(l.polling, l.budget, l.batch, l.Lease)
 		if err != nil {
 			l.Log.Error("cannot claim", "budget", l.budget, "error", err.Error())
-			return
+			if !l.sleep(l.polling, time.Now().Add(wait.NextBackOff())) {
+				return
+			}
+			continue
 		}
-		if len(claims) == 0 {
-			return
-		}
-		claimed := time.Now() // by this clock, what each claim's At is by the store's
-		l.count(func(r *Report) { r.Claimed += int64(len(claims)) })
-		slots, ok := l.reserve(l.ctx, len(claims))
-		if !ok {
-			l.release(claims...)
-			return
-		}
-		pushed := l.pushed.Load()
-		for i, c := range claims {
-			l.looks <- struct{}{}
-			l.open.Go(func() {
-				defer func() { <-l.looks }()
-				l.look(c, claimed, turn{at: slots.At(i), late: slots.Late, pushed: pushed})
-			})
-		}
-		// The next batch is reserved before this one's last slot, so that no slot between stays empty.
-		if !l.sleep(l.ctx, slots.At(slots.N-1).Add(-ahead/2)) {
+		wait.Reset()
+		if len(claims) == 0 || !l.send(claims) {
 			return
 		}
 	}
 }
 
-// places waits until a whole batch may be under way.
-func (l *lane) places() bool {
-	for len(l.looks)+l.batch > max(cap(l.looks), l.batch) {
-		if !l.sleep(l.ctx, time.Now().Add(20*time.Millisecond)) {
+// newBackOff is how long a lane waits after a database's failures in a row.
+func newBackOff() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval = 100*time.Millisecond, 5*time.Second
+	return b
+}
+
+// send has claims looked at, each at a slot of its own: as many at a time as a reservation gives. It is
+// false when there are no slots any more for the rest.
+func (l *lane) send(claims []job.Claim) bool {
+	claimed := time.Now() // by this clock, what each claim's At is by the store's
+	l.count(func(r *Report) { r.Claimed += int64(len(claims)) })
+	for len(claims) > 0 {
+		slots, ok := l.reserve(l.polling, len(claims), claimed)
+		if !ok {
+			l.unused(claims...)
+			return false
+		}
+		for i, c := range claims[:slots.N] {
+			l.looks <- struct{}{}
+			l.open.Go(func() {
+				defer func() { <-l.looks }()
+				l.look(c, claimed, turn{at: slots.At(i), late: slots.Late})
+			})
+		}
+		claims = claims[slots.N:]
+		// The next ones are reserved before these ones' last slot, so that no slot between stays empty.
+		if !l.sleep(l.polling, slots.At(slots.N-1).Add(-ahead/2)) {
+			l.unused(claims...)
 			return false
 		}
 	}
 	return true
 }
 
-// reserve takes n slots that are near enough.
-func (l *lane) reserve(ctx context.Context, n int) (job.Slots, bool) {
-	for range 4 { // a reservation whose instants are not known is void, and made again
-		horizon := l.horizon()
+// places waits until a whole batch may be under way.
+func (l *lane) places() bool {
+	for len(l.looks)+l.batch > max(cap(l.looks), l.batch) {
+		if !l.sleep(l.polling, time.Now().Add(20*time.Millisecond)) {
+			return false
+		}
+	}
+	return true
+}
+
+// reserve takes up to n slots, at least one, that are near enough for claims of that instant; false when
+// there are none, or the time is over.
+func (l *lane) reserve(ctx context.Context, n int, claimed time.Time) (job.Slots, bool) {
+	wait := newBackOff()
+	for {
+		horizon := l.horizon(claimed)
 		if horizon <= 0 {
 			return job.Slots{}, false
 		}
 		slots, err := l.Store.Reserve(ctx, l.budget, n, l.pace, horizon)
-		if err != nil {
-			l.Log.Error("cannot reserve", "budget", l.budget, "error", err.Error())
-			return job.Slots{}, false
-		}
-		if slots.N > 0 {
+		if slots.N = min(slots.N, n); slots.N > 0 {
 			return slots, true
 		}
-		if slots.First.IsZero() {
+		if err != nil {
+			l.Log.Error("cannot reserve", "budget", l.budget, "error", err.Error())
+		} else if slots.First.IsZero() {
 			return job.Slots{}, false // none within the horizon
 		}
+		// The database failed, or the slots' instants are not known and they are void.
+		if !l.sleep(ctx, time.Now().Add(wait.NextBackOff())) {
+			return job.Slots{}, false
+		}
 	}
-	return job.Slots{}, false
 }
 
-// release gives claims back as they were.
-func (l *lane) release(claims ...job.Claim) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), writeTime)
+// unused keeps claims that were not looked at until the lane gives them back.
+func (l *lane) unused(claims ...job.Claim) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.spare = append(l.spare, claims...)
+}
+
+// giveBackSpare gives the claims back as they were, all in one call. It may take a little of the
+// reserve, and leaves the rest to recording.
+func (l *lane) giveBackSpare() {
+	if len(l.spare) == 0 {
+		return
+	}
+	ctx, cancel := l.briefly()
 	defer cancel()
-	n, err := l.Store.Release(ctx, claims)
+	n, err := l.Store.Release(ctx, l.spare)
 	if err != nil {
 		l.Log.Error("cannot release; the leases will end", "budget", l.budget, "error", err.Error())
 	}
 	l.count(func(r *Report) {
 		r.Released += n
-		r.Lost += int64(len(claims)) - n
+		r.Lost += int64(len(l.spare)) - n
 	})
+}
+
+// briefly bounds what is written beside the records. It is done even when the invocation was cancelled.
+func (l *lane) briefly() (context.Context, context.CancelFunc) {
+	until := time.Now().Add(writeTime)
+	if until.After(l.giveBack) {
+		until = l.giveBack
+	}
+	return context.WithDeadline(context.WithoutCancel(l.ctx), until)
 }

@@ -13,9 +13,8 @@ import (
 
 // turn is when one look may go on the wire.
 type turn struct {
-	at     time.Time
-	late   time.Duration // missed by more, the slot is void
-	pushed int64         // the lane's refusals when the slot was taken
+	at   time.Time
+	late time.Duration // missed by more, the slot is void
 }
 
 var (
@@ -28,23 +27,54 @@ var (
 // look looks at one claimed job and hands on what came of it.
 func (l *lane) look(c job.Claim, claimed time.Time, first turn) {
 	if !l.sleep(l.ctx, first.at.Add(-lead)) {
-		l.release(c)
+		l.unused(c)
 		return
 	}
-	seen, err := l.watched(c, first)
+	seen, err := l.watched(c, claimed, first)
 	if err != nil && (errors.Is(err, errNotBegun) || l.ctx.Err() != nil) {
-		l.release(c)
+		l.unused(c)
 		return
 	}
-	out := job.Settle(c, seen, err, c.At.Add(time.Since(claimed)))
+	out, ok := l.settled(c, seen, err, c.At.Add(time.Since(claimed)))
+	if !ok {
+		l.count(func(r *Report) { r.Lost++ })
+		return
+	}
 	if out.Err != nil {
 		l.refused(out)
 	}
 	l.record.add(out)
 }
 
+// settled decides what the look changes. What was seen may be such that deciding panics: the job is then
+// pushed an hour out as one whose look panicked; and lost, should even that panic.
+func (l *lane) settled(c job.Claim, seen *job.Seen, err error, now time.Time) (out job.Outcome, ok bool) {
+	try := func(seen *job.Seen, err error) (broken error) {
+		defer func() { broken = l.contained(recover(), "settling", c.Job.Key) }()
+		out = settle(c, seen, err, now)
+		return nil
+	}
+	broken := try(seen, err)
+	if broken != nil {
+		broken = try(nil, broken)
+	}
+	return out, broken == nil
+}
+
+var settle = job.Settle // a test breaks it
+
+// contained makes a failed look of what a panic left, and tells of it; nil where there was none.
+func (l *lane) contained(panicked any, what string, k job.Key) error {
+	if panicked == nil {
+		return nil
+	}
+	// A value may hold a secret; its type and the stack may not.
+	l.Log.Error("panic", "in", what, "job", k.String(), "panic", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
+	return &job.LookError{Kind: job.Invalid, Code: "panic", Message: "the look broke; the log has the stack"}
+}
+
 // watched is the call itself: bounded in time, and contained should it panic.
-func (l *lane) watched(c job.Claim, first turn) (seen *job.Seen, err error) {
+func (l *lane) watched(c job.Claim, claimed time.Time, first turn) (seen *job.Seen, err error) {
 	ctx, cancel := context.WithCancelCause(l.ctx)
 	defer cancel(nil)
 	end := time.AfterFunc(time.Until(l.end), func() { cancel(errOver) })
@@ -52,13 +82,11 @@ func (l *lane) watched(c job.Claim, first turn) (seen *job.Seen, err error) {
 	slow := time.AfterFunc(time.Until(first.at)+l.Timeout, func() { cancel(errTimeout) })
 	defer slow.Stop()
 	defer func() {
-		if broken := recover(); broken != nil {
-			// A value may hold a secret; its type and the stack may not.
-			l.Log.Error("a look panicked", "job", c.Job.Key.String(), "panic", fmt.Sprintf("%T", broken), "stack", string(debug.Stack()))
-			seen, err = nil, &job.LookError{Kind: job.Invalid, Code: "panic", Message: "the look broke; the log has the stack"}
+		if broken := l.contained(recover(), "a look", c.Job.Key); broken != nil {
+			seen, err = nil, broken
 		}
 	}()
-	pass := &gate{lane: l, next: first, slow: slow}
+	pass := &gate{lane: l, claimed: claimed, next: first, slow: slow}
 	got, err := l.looker.Look(ctx, c.Job.Key, pass.wait)
 	l.window.answered(pass.sent, time.Now())
 	if err == nil {
@@ -78,11 +106,12 @@ func (l *lane) watched(c job.Claim, first turn) (seen *job.Seen, err error) {
 // gate lets one look's calls through, each at a slot of its own.
 type gate struct {
 	*lane
-	next   turn
-	used   bool // next was used
-	passed bool
-	sent   *sent // the last call that passed
-	slow   *time.Timer
+	claimed time.Time
+	next    turn
+	used    bool // next was used
+	passed  bool
+	sent    *sent // the last call that passed
+	slow    *time.Timer
 }
 
 // tolerated is how late a send may be by its slot. Slots of a process that is alone are closer and ask
@@ -95,11 +124,11 @@ const tolerated = job.LateShared / 2
 func (g *gate) wait(ctx context.Context) error {
 	for {
 		if g.used {
-			slots, ok := g.reserve(ctx, 1)
+			slots, ok := g.reserve(ctx, 1, g.claimed)
 			if !ok {
 				return errNotBegun
 			}
-			g.next = turn{at: slots.First, late: slots.Late, pushed: g.pushed.Load()}
+			g.next = turn{at: slots.First, late: slots.Late}
 			g.slow.Reset(time.Until(g.next.at) + g.Timeout)
 		}
 		g.used = true
@@ -119,7 +148,7 @@ func (g *gate) wait(ctx context.Context) error {
 func (g *gate) turn(ctx context.Context) (bool, error) {
 	g.window.answered(g.sent, time.Now()) // a call before this one, of the same look
 	for at := g.next.at; ; at = g.window.free(time.Now()) {
-		if !g.sleep(ctx, at) || g.pushed.Load() != g.next.pushed {
+		if !g.sleep(ctx, at) || g.isRefused(g.budget, g.next.at) {
 			return false, errNotBegun
 		}
 		now := time.Now()
@@ -153,8 +182,10 @@ func (l *lane) refused(out job.Outcome) {
 	default:
 		return
 	}
-	l.pushed.Add(1)
-	if err := l.Store.Push(l.ctx, l.budget, wait, e.Kind); err != nil {
+	l.refusedUntil(l.budget, time.Now().Add(wait))
+	ctx, cancel := l.briefly()
+	defer cancel()
+	if err := l.Store.Push(ctx, l.budget, wait, e.Kind); err != nil {
 		l.Log.Error("cannot slow the budget down", "budget", l.budget, "error", err.Error())
 	}
 }

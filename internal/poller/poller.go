@@ -69,17 +69,20 @@ const (
 // tick is one run of Tick.
 type tick struct {
 	Options
-	ctx    context.Context // ends with the invocation
-	end    time.Time       // looks end here
-	record *recorder
-	warned sync.Map // kinds of failed looks told of so far
+	ctx      context.Context // ends with the invocation
+	polling  context.Context // ends with the time for polls: all that comes before a record uses it
+	end      time.Time       // when the time for polls ends
+	giveBack time.Time       // until when claims are given back; the rest of the time is for recording
+	record   *recorder
+	warned   sync.Map // kinds of failed looks told of so far
 
-	mu      sync.Mutex
-	report  Report
-	opened  map[string]time.Time // budgets, and when their lanes were opened last
-	working int                  // lanes at work
-	lanes   sync.WaitGroup
-	ended   chan struct{} // a lane has ended
+	mu       sync.Mutex
+	report   Report
+	opened   map[string]time.Time // budgets, and when their lanes were opened last
+	resumeAt map[string]time.Time // budgets, and until when an upstream's refusal keeps this process from them
+	working  int                  // lanes at work
+	lanes    sync.WaitGroup
+	ended    chan struct{} // a lane has ended
 }
 
 // Tick does all that is due, as far as the time until ctx's deadline and the budgets allow. It returns
@@ -90,22 +93,20 @@ func Tick(ctx context.Context, o Options) (Report, error) {
 	defer cancel()
 	deadline, _ := ctx.Deadline()
 	// A deadline shorter than the reserve still leaves half of it for looking.
-	end := deadline.Add(-min(o.Reserve, time.Until(deadline)/2))
-	t := &tick{Options: o, ctx: ctx, end: end, opened: map[string]time.Time{}, ended: make(chan struct{}, 1)}
+	reserve := min(o.Reserve, time.Until(deadline)/2)
+	end := deadline.Add(-reserve)
+	polling, stop := context.WithDeadline(ctx, end)
+	defer stop()
+	t := &tick{Options: o, ctx: ctx, polling: polling, end: end, giveBack: end.Add(reserve / 4),
+		opened: map[string]time.Time{}, resumeAt: map[string]time.Time{}, ended: make(chan struct{}, 1)}
 	t.record = newRecorder(t)
 
 	worked, err := t.run()
 	t.lanes.Wait()
 	t.record.close()
-	// Whatever happens to ctx, what was done is told; a write that cannot be made ends with its own limit.
-	last, done := context.WithDeadline(context.WithoutCancel(ctx), deadline)
-	defer done()
-	if worked {
-		due, dueErr := o.Store.Due(last)
-		t.report.Due, err = due, errors.Join(err, dueErr)
+	if err == nil {
+		err = t.remember(worked, start)
 	}
-	t.report.ElapsedMS = time.Since(start).Milliseconds()
-	err = errors.Join(err, o.Store.Finish(last, t.report.tick(), time.Since(start)))
 	r := t.report
 	o.Log.Info("tick", "claimed", r.Claimed, "recorded", r.Recorded, "changed", r.Changed, "failed", r.Failed,
 		"released", r.Released, "lost", r.Lost, "notified", r.Notified, "due", r.Due, "elapsed_ms", r.ElapsedMS)
@@ -114,6 +115,26 @@ func Tick(ctx context.Context, o Options) (Report, error) {
 		err = nil
 	}
 	return r, err
+}
+
+// remember counts what is still due and writes down what the tick did. Whatever happened to ctx, that is
+// told; a write that cannot be made ends with the tick's deadline. A tick that could not even ask what is
+// due is not remembered: it would look as if all were well.
+func (t *tick) remember(worked bool, start time.Time) error {
+	deadline, _ := t.ctx.Deadline()
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(t.ctx), deadline)
+	defer cancel()
+	var err error
+	if worked {
+		var due int64
+		if due, err = t.Store.Due(ctx); err == nil {
+			t.report.Due = due
+		} else { // as many as were due at its beginning, less what was seen since
+			t.report.Due = max(t.report.Due-t.report.Recorded-t.report.Failed, t.report.Released)
+		}
+	}
+	t.report.ElapsedMS = time.Since(start).Milliseconds()
+	return errors.Join(err, t.Store.Finish(ctx, t.report.tick(), time.Since(start)))
 }
 
 func (r Report) tick() job.Tick {
@@ -125,7 +146,7 @@ func (r Report) tick() job.Tick {
 // hung upstream keeps nobody else waiting. It says whether there was anything to do.
 func (t *tick) run() (worked bool, err error) {
 	for {
-		due, err := t.Store.Budgets(t.ctx)
+		due, err := t.Store.Budgets(t.polling)
 		if err != nil {
 			if worked { // lanes are at work; they tell what they meet
 				t.Log.Error("cannot ask what is due", "error", err.Error())
@@ -133,9 +154,12 @@ func (t *tick) run() (worked bool, err error) {
 			}
 			return false, fmt.Errorf("ask what is due: %w", err)
 		}
-		worked = worked || len(due) > 0
+		if !worked && len(due) > 0 {
+			worked = true
+			t.countDue()
+		}
 		for budget, wait := range due {
-			if wait < t.horizon() { // else nothing could be done with what is claimed
+			if wait < t.horizon(time.Now()) { // else nothing could be done with what is claimed
 				t.open(budget)
 			}
 		}
@@ -143,6 +167,15 @@ func (t *tick) run() (worked bool, err error) {
 			return worked, nil
 		}
 	}
+}
+
+// countDue counts what is due at the beginning: what is told where it cannot be counted at the end.
+func (t *tick) countDue() {
+	due, err := t.Store.Due(t.polling)
+	if err != nil {
+		t.Log.Error("cannot count what is due", "error", err.Error())
+	}
+	t.count(func(r *Report) { r.Due = due })
 }
 
 // open starts a lane for budget, unless one is at work or was a moment ago.
@@ -187,18 +220,20 @@ func (t *tick) pause() bool {
 	return t.ctx.Err() == nil && time.Now().Before(t.end)
 }
 
-// horizon is how long a claim may wait for its slot: it must outlast the wait, the look and the write.
-func (t *tick) horizon() time.Duration {
-	if spare := t.Lease - t.Timeout - writeTime; spare > 0 {
-		return min(t.left(), spare)
+// horizon is how long a claim of that instant may wait for its slot: its lease must outlast the wait, the
+// look and the write.
+func (t *tick) horizon(claimed time.Time) time.Duration {
+	spare := t.Lease - t.Timeout - writeTime
+	if spare <= 0 {
+		spare = t.Lease / 4
 	}
-	return min(t.left(), t.Lease/4)
+	return min(t.left(), spare-time.Since(claimed))
 }
 
 // left is how long from now a look may still be begun.
 func (t *tick) left() time.Duration { return time.Until(t.end) - min(leastLook, t.Timeout) }
 
-// sleep waits until at; false when the tick's time for looking, or ctx, ends before.
+// sleep waits until at; false when the time for looking, or ctx, ends before.
 func (t *tick) sleep(ctx context.Context, at time.Time) bool {
 	if at.After(t.end) {
 		at = t.end
@@ -211,6 +246,23 @@ func (t *tick) sleep(ctx context.Context, at time.Time) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// refusedUntil keeps this process from a budget until an instant.
+func (t *tick) refusedUntil(budget string, at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if at.After(t.resumeAt[budget]) {
+		t.resumeAt[budget] = at
+	}
+}
+
+// isRefused reports whether a slot at that instant lies before the end of a refusal. One that was
+// reserved after the refusal does not: the budget's row has moved by then.
+func (t *tick) isRefused(budget string, at time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return at.Before(t.resumeAt[budget])
 }
 
 // count changes the report.

@@ -2,6 +2,8 @@ package poller
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -64,7 +66,7 @@ func (r *recorder) write(group []job.Outcome) {
 	deadline, _ := r.ctx.Deadline()
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.ctx), deadline)
 	defer cancel()
-	recorded, err := r.Store.Record(ctx, group)
+	recorded, err := r.stored(ctx, group)
 	if err != nil {
 		r.Log.Error("cannot record everything; what is lost is looked at again", "error", err.Error())
 	}
@@ -83,4 +85,14 @@ func (r *recorder) write(group []job.Outcome) {
 			}
 		}
 	})
+}
+
+// stored survives a panic: the group is lost then, as any that cannot be written.
+func (r *recorder) stored(ctx context.Context, group []job.Outcome) (recorded []bool, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			recorded, err = make([]bool, len(group)), fmt.Errorf("panic: %T\n%s", panicked, debug.Stack())
+		}
+	}()
+	return r.Store.Record(ctx, group)
 }

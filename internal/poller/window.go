@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -12,7 +13,8 @@ import (
 // away for that. A send waits until a second has passed since the one that many sends before it arrived.
 type window struct {
 	mu      sync.Mutex
-	recent  []*sent // a ring of as many as a second may hold
+	recent  []*sent       // a ring of as many as span may hold
+	span    time.Duration // a second, or as much longer as makes their number whole
 	next    int
 	fastest time.Duration // of all answers so far; 0: none
 	usual   time.Duration // a running mean of what answers take
@@ -26,8 +28,11 @@ type sent struct {
 	known bool
 }
 
-// newWindow is for a rate of looks per second. Below one in a second the slots do all there is to do.
-func newWindow(rate float64) *window { return &window{recent: make([]*sent, int(rate))} }
+// newWindow is for a rate of looks per second: 2.5 is three in any 1.2 seconds.
+func newWindow(rate float64) *window {
+	n := math.Ceil(rate)
+	return &window{recent: make([]*sent, int(n)), span: time.Duration(n / rate * float64(time.Second))}
+}
 
 // free is when the next send may go.
 func (w *window) free(now time.Time) time.Time {
@@ -37,7 +42,7 @@ func (w *window) free(now time.Time) time.Time {
 }
 
 func (w *window) freeAt(now time.Time) time.Time {
-	if len(w.recent) == 0 || w.recent[w.next] == nil {
+	if w.recent[w.next] == nil {
 		return now
 	}
 	s := w.recent[w.next]
@@ -45,7 +50,7 @@ func (w *window) freeAt(now time.Time) time.Time {
 	if !s.known { // it takes its time, or hangs: that says little about its way there
 		extra = min(w.late(now.Sub(s.at)), job.LateAlone)
 	}
-	return s.at.Add(time.Second + extra)
+	return s.at.Add(w.span + extra)
 }
 
 // take notes a send at now, unless another came before it and it has to wait after all.
@@ -56,10 +61,8 @@ func (w *window) take(now time.Time) *sent {
 		return nil
 	}
 	s := &sent{at: now}
-	if len(w.recent) > 0 {
-		w.recent[w.next] = s
-		w.next = (w.next + 1) % len(w.recent)
-	}
+	w.recent[w.next] = s
+	w.next = (w.next + 1) % len(w.recent)
 	return s
 }
 

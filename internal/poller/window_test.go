@@ -1,8 +1,11 @@
 package poller
 
 import (
+	"math"
 	"testing"
 	"time"
+
+	"migwatch/internal/job"
 )
 
 // play sends at slots 51.25 ms apart, each late by its turn's figure and arriving later by another's,
@@ -73,15 +76,30 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-func TestWindowOfSlowRates(t *testing.T) {
-	now := time.Unix(0, 0)
-	w := newWindow(0.5)
-	for range 3 {
-		s := w.take(now)
-		if s == nil {
-			t.Fatal("the slots are all there is below one look a second")
+// TestWindowOfAnyRate: the slots of any rate, of a process that is alone and of several, are all good for
+// a send, and no span that holds a whole number of polls holds more than those.
+func TestWindowOfAnyRate(t *testing.T) {
+	for _, rate := range []float64{0.3, 0.5, 1, 1.5, 2.5, 3.5, 5, 7.3, 20} {
+		for _, step := range []time.Duration{job.PaceOf(rate).Alone, job.PaceOf(rate).Shared} {
+			w, start := newWindow(rate), time.Unix(0, 0)
+			for i := range 100 {
+				slot := start.Add(time.Duration(i) * step)
+				now := slot
+				if free := w.free(now); free.After(now) {
+					now = free
+				}
+				if now.Sub(slot) > tolerated {
+					t.Fatalf("at %v a second, %v apart, slot %d is missed by %v", rate, step, i, now.Sub(slot))
+				}
+				w.answered(w.take(now), now.Add(time.Millisecond))
+			}
+			burst := 0
+			for now := start.Add(time.Hour); w.take(now) != nil; burst++ {
+			}
+			if want := int(math.Ceil(rate)); burst != want {
+				t.Errorf("at %v a second %d are sent at once, want %d", rate, burst, want)
+			}
 		}
-		w.answered(s, now.Add(time.Second))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"gorm.io/gorm"
 
@@ -66,8 +67,13 @@ func (s *Store) setAside(ctx context.Context, o job.Outcome) {
 }
 
 // recordRest writes the outcomes that rest lists. Where some have lost their epoch it leaves those out
-// and tries again, at most as often as there are outcomes.
-func (s *Store) recordRest(ctx context.Context, group []job.Outcome, rest []int, recorded []bool) error {
+// and tries again, at most as often as there are outcomes. A panic over one of them is an error.
+func (s *Store) recordRest(ctx context.Context, group []job.Outcome, rest []int, recorded []bool) (err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil { // its value may hold a secret; its type and the stack may not
+			err = fmt.Errorf("panic: %T\n%s", panicked, debug.Stack())
+		}
+	}()
 	for idle := 0; len(rest) > 0; {
 		var short bool
 		err := s.inTx(ctx, func(tx *gorm.DB) error {
