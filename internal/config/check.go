@@ -40,8 +40,8 @@ func (l *loader) settings(r raw) Settings {
 	if r.FileURLs != nil {
 		s.FileURLs = *r.FileURLs
 	}
-	if !l.has("MIGWATCH_POLL_LEASE") && !l.has("MIGWATCH_POLL_TIMEOUT") && s.PollLease <= s.PollTimeout {
-		l.add("MIGWATCH_POLL_LEASE", "is not longer than MIGWATCH_POLL_TIMEOUT: a poll would outlive its lease")
+	if !l.has("MIGWATCH_POLL_LEASE") && !l.has("MIGWATCH_POLL_TIMEOUT") && s.PollLease < s.PollTimeout*3/2 {
+		l.add("MIGWATCH_POLL_LEASE", "is not longer than MIGWATCH_POLL_TIMEOUT by half: waiting for a slot and recording need that, or polls outlive their lease")
 	}
 	s.AdminKeys, s.ReadKeys = l.keys(r)
 	s.EncryptionKeys, s.Keyring = l.encryption(r.EncryptionKeys)

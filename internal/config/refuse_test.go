@@ -71,6 +71,7 @@ func TestLoadRefuses(t *testing.T) {
 		"duration":                     {with(base, "MIGWATCH_POLL_RESERVE", "3"), config.Local, `MIGWATCH_POLL_RESERVE: is not a duration such as 3s`},
 		"no duration":                  {with(base, "MIGWATCH_POLL_RESERVE", "0s"), config.Local, "MIGWATCH_POLL_RESERVE: is not more than 0"},
 		"lease":                        {with(base, "MIGWATCH_POLL_LEASE", "10s"), config.Local, "MIGWATCH_POLL_LEASE: is not longer than MIGWATCH_POLL_TIMEOUT"},
+		"lease without time to record": {with(base, "MIGWATCH_POLL_LEASE", "12s", "MIGWATCH_POLL_TIMEOUT", "10s"), config.Local, "MIGWATCH_POLL_LEASE: is not longer than MIGWATCH_POLL_TIMEOUT by half"},
 		"rate 0":                       {with(base, "MIGWATCH_DTS_RATE", "0"), config.Local, "MIGWATCH_DTS_RATE: is not a rate"},
 		"rate NaN":                     {with(base, "MIGWATCH_DTS_RATE", "NaN"), config.Local, "MIGWATCH_DTS_RATE: is not a rate"},
 		"rate large":                   {with(base, "MIGWATCH_WECHAT_RATE", "1000.5"), config.Local, "MIGWATCH_WECHAT_RATE: is not a rate"},

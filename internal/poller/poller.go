@@ -41,7 +41,7 @@ type Options struct {
 	Lookers map[job.Provider]Looker
 	Rates   map[job.Provider]float64 // looks per second and budget, over all instances
 	Timeout time.Duration            // longest one look may take
-	Lease   time.Duration            // how long a claim lasts if its holder dies
+	Lease   time.Duration            // how long a claim lasts if its holder dies; more than Timeout by what the wait and the record may take
 	Reserve time.Duration            // kept before the deadline to record what was seen
 	Log     *slog.Logger
 }
@@ -63,7 +63,7 @@ const (
 	longestTick = 5 * time.Minute        // where ctx has no deadline
 	rescan      = time.Second            // how often a tick asks which budgets have due jobs
 	leastLook   = 500 * time.Millisecond // a look with less time than this is not begun
-	writeTime   = 5 * time.Second        // what a lease leaves for recording
+	writeTime   = 5 * time.Second        // what a lease leaves for recording, at most: no more than for the wait
 )
 
 // tick is one run of Tick.
@@ -223,11 +223,8 @@ func (t *tick) pause() bool {
 // horizon is how long a claim of that instant may wait for its slot: its lease must outlast the wait, the
 // look and the write.
 func (t *tick) horizon(claimed time.Time) time.Duration {
-	spare := t.Lease - t.Timeout - writeTime
-	if spare <= 0 {
-		spare = t.Lease / 4
-	}
-	return min(t.left(), spare-time.Since(claimed))
+	spare := t.Lease - t.Timeout
+	return min(t.left(), spare-min(writeTime, spare/2)-time.Since(claimed))
 }
 
 // left is how long from now a look may still be begun.
