@@ -20,6 +20,7 @@ type Seen struct {
 // type that cannot print; this package only carries it.
 type File struct {
 	URL       Hidden // nil where it is not kept
+	Sealed    bool   // it is kept, but sealed with a key that is not here
 	ExpiresAt time.Time
 }
 

@@ -21,8 +21,8 @@ const (
 var errNoKey = &job.NotReadyError{Reason: "MIGWATCH_ENCRYPTION_KEYS is not set: neither ticket nor token of WeChat can be stored; " +
 	"make a key with migwatch key --encryption and give the same to both functions", Err: secret.ErrNoKey}
 
-// Ticket gives the newest verify ticket and when it came, by the database's clock; none where none
-// ever came, or where no key opens it.
+// Ticket gives the newest verify ticket and when it came, by the database's clock: no instant where none
+// ever came, an instant without a ticket where no key opens it.
 func (s *Store) Ticket(ctx context.Context) (ticket secret.Text, at time.Time, err error) {
 	ticket, _, changed, _, err := s.credential(ctx, wechatTicket)
 	if changed > 0 {
@@ -93,7 +93,7 @@ func (s *Store) credential(ctx context.Context, name string) (plain secret.Text,
 	}
 	plain, err = s.keys.Open(sealed, "credentials", name)
 	if errors.Is(err, secret.ErrUnknownKey) || errors.Is(err, secret.ErrForged) || errors.Is(err, secret.ErrMalformed) {
-		return secret.Text{}, version, 0, now, nil // sealed with a key that is gone: as good as none
+		return secret.Text{}, version, changed, now, nil // sealed with a key that is gone: as good as none
 	}
 	return plain, version, changed, now, err
 }

@@ -98,10 +98,7 @@ func (s *Store) scanJob(rows scanner) (jobRow, error) {
 		j.Polling.LastError = &failure
 	}
 	if fileX.Valid {
-		j.File = &job.File{ExpiresAt: instant(fileX.Int64)}
-		if plain, err := s.unseal(url, j.Key); err == nil && !plain.IsZero() {
-			j.File.URL = plain
-		}
+		j.File = s.unseal(url, instant(fileX.Int64), j.Key)
 	}
 	if snap.seq.Valid {
 		latest := snap.snapshot()

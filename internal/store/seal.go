@@ -1,6 +1,8 @@
 package store
 
 import (
+	"time"
+
 	"migwatch/internal/job"
 	"migwatch/internal/secret"
 )
@@ -19,9 +21,16 @@ func (s *Store) seal(o *job.Outcome) (url string, expires any, err error) {
 	return url, expires, err
 }
 
-func (s *Store) unseal(sealed string, k job.Key) (secret.Text, error) {
-	if sealed == "" || s.keys == nil {
-		return secret.Text{}, nil
+// unseal gives what is kept of an export's file.
+func (s *Store) unseal(sealed string, expires time.Time, k job.Key) *job.File {
+	f := &job.File{ExpiresAt: expires}
+	if sealed == "" {
+		return f
 	}
-	return s.keys.Open(sealed, "jobs", k.String())
+	if plain, err := s.keys.Open(sealed, "jobs", k.String()); err == nil {
+		f.URL = plain
+	} else {
+		f.Sealed = true
+	}
+	return f
 }

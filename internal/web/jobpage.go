@@ -61,6 +61,7 @@ type fileView struct {
 	ExpiresAt stamp
 	Left      string
 	URL       string // "": not shown to this visit
+	Sealed    bool   // there is one, which no key here opens
 }
 
 func (u *UI) job(v *visit) error {
@@ -158,7 +159,7 @@ func (v *visit) file(j job.Job) *fileView {
 		return nil
 	}
 	now := v.u.opt.Now()
-	f := &fileView{Available: j.File.ExpiresAt.After(now), ExpiresAt: at(j.File.ExpiresAt), Left: v.text.Span(j.File.ExpiresAt.Sub(now))}
+	f := &fileView{Available: j.File.ExpiresAt.After(now), Sealed: j.File.Sealed, ExpiresAt: at(j.File.ExpiresAt), Left: v.text.Span(j.File.ExpiresAt.Sub(now))}
 	if f.Available && v.u.opt.FileURLs && v.admin() && v.keyed && j.File.URL != nil {
 		f.URL = j.File.URL.Reveal()
 	}

@@ -78,8 +78,10 @@ func (v view) obstacle(urgent bool) *decision {
 		return &decision{do: wait, until: s.LeaseUntil}
 	}
 	switch {
-	case v.ticket.IsZero():
+	case v.ticket.IsZero() && v.ticketAt.IsZero():
 		return failed(noTicket, time.Time{})
+	case v.ticket.IsZero():
+		return failed(sealedTicket, time.Time{})
 	case v.now.Sub(v.ticketAt) >= ticketLife:
 		return failed(oldTicket, time.Time{})
 	case !s.BadTicket.IsZero() && !v.ticketAt.After(s.BadTicket):
@@ -143,7 +145,9 @@ const pushHelp = "WeChat pushes one every ten minutes to the authorization event
 	"server's /wechat/callback, and that MIGWATCH_WECHAT_CALLBACK_TOKEN and MIGWATCH_WECHAT_CALLBACK_AES_KEYS are the platform's"
 
 var (
-	noTicket  = failureNote{Kind: job.Credentials, Code: "no_ticket", Message: "no verify ticket has come yet; " + pushHelp}
+	noTicket     = failureNote{Kind: job.Credentials, Code: "no_ticket", Message: "no verify ticket has come yet; " + pushHelp}
+	sealedTicket = failureNote{Kind: job.Credentials, Code: "ticket_sealed", Message: "a verify ticket is stored, but sealed with none of " +
+		"MIGWATCH_ENCRYPTION_KEYS; both functions need the same"}
 	oldTicket = failureNote{Kind: job.Credentials, Code: "ticket_too_old", Message: "the last verify ticket came more than 12 hours ago; " + pushHelp}
 	spent     = failureNote{Kind: job.Credentials, Code: "purchases_spent", Message: "14 tokens were bought in 24 hours, more than one platform " +
 		"needs: see that nothing else buys tokens for the same MIGWATCH_WECHAT_APPID"}

@@ -13,6 +13,7 @@ import (
 )
 
 func TestDecide(t *testing.T) {
+	const sealedAway = -2 // there is one, and no key opens it
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	in := func(d time.Duration) time.Time { return now.Add(d) }
 	a, b := secret.New("CANARY-a"), secret.New("CANARY-b")
@@ -40,6 +41,7 @@ func TestDecide(t *testing.T) {
 		"none, another's lease is over": {ledger{LeaseUntil: in(0)}, time.Minute, secret.Text{}, "buy"},
 		"a lease of another clock":      {ledger{LeaseUntil: in(time.Hour)}, time.Minute, secret.Text{}, "buy"},
 		"no ticket":                     {ledger{}, -1, secret.Text{}, "fail no_ticket 0s"},
+		"sealed ticket":                 {ledger{}, sealedAway, secret.Text{}, "fail ticket_sealed 0s"},
 		"old ticket":                    {ledger{}, 12 * time.Hour, secret.Text{}, "fail ticket_too_old 0s"},
 		"refused ticket":                {ledger{BadTicket: in(-time.Minute), TicketNote: failed}, time.Minute, secret.Text{}, "fail -1 0s"},
 		"newer ticket":                  {ledger{BadTicket: in(-time.Hour), TicketNote: failed}, time.Minute, secret.Text{}, "buy"},
@@ -60,7 +62,9 @@ func TestDecide(t *testing.T) {
 		"run out":             {with(good, func(s *ledger) { s.Strikes, s.ExpiresAt = 5, in(0) }), time.Minute, a, "buy"},
 	} {
 		v := view{state: c.state, now: now, refused: map[string]bool{c.refused.Fingerprint(): !c.refused.IsZero()}}
-		if c.ticket >= 0 {
+		if c.ticket == sealedAway {
+			v.ticketAt = in(-time.Minute)
+		} else if c.ticket >= 0 {
 			v.ticket, v.ticketAt = secret.New("CANARY-ticket"), in(-c.ticket)
 		}
 		var got string

@@ -15,8 +15,8 @@ import (
 //
 // An error that wraps a *job.NotReadyError is shown by its Reason.
 type Vault interface {
-	// Ticket gives the newest verify ticket that was pushed and when it came, by the vault's clock;
-	// none where none ever came.
+	// Ticket gives the newest verify ticket that was pushed and when it came, by the vault's clock: no
+	// instant where none ever came, an instant without a ticket where no key opens it.
 	Ticket(ctx context.Context) (ticket secret.Text, at time.Time, err error)
 	// Tokens gives the document, its version and the vault's time. Before the first SwapTokens, and
 	// where no key opens it, the document is none; the version is then 0, or the one to be replaced.

@@ -22,17 +22,13 @@ func ring(t testing.TB, keys ...secret.Text) *secret.Keyring {
 }
 
 func fileURLsAreSealed(t *testing.T, open Fresh) {
-	ring, err := secret.NewKeyring([]secret.Text{secret.GenerateEncryptionKey()})
-	if err != nil {
-		t.Fatal(err)
-	}
 	k := job.Key{Provider: job.WeChat, Scope: "env-1", ID: "7"}
 	seen := job.Seen{Phase: job.Succeeded, Status: "success", File: &job.File{URL: secret.New("https://x/?q-signature=canary"), ExpiresAt: time.UnixMilli(1700000000000).UTC()}}
 	for _, test := range []struct {
 		name string
 		o    store.Options
 		url  string
-	}{{"with a key", store.Options{Keys: ring}, "https://x/?q-signature=canary"}, {"without", store.Options{}, ""}} {
+	}{{"with a key", store.Options{Keys: ring(t, secret.GenerateEncryptionKey())}, "https://x/?q-signature=canary"}, {"without", store.Options{}, ""}} {
 		s := open(t, test.o)
 		if _, _, err := s.Watch(ctxOf(t), k, job.Change{}); err != nil {
 			t.Fatal(err)
@@ -44,6 +40,17 @@ func fileURLsAreSealed(t *testing.T, open Fresh) {
 		}
 		if got := reveal(f.URL); got != test.url {
 			t.Errorf("%s: url %q, want %q", test.name, got, test.url)
+		}
+		if f.Sealed {
+			t.Errorf("%s: it is said to be sealed with another key", test.name)
+		}
+		if test.url == "" {
+			continue
+		}
+		for _, keys := range []*secret.Keyring{nil, ring(t, secret.GenerateEncryptionKey())} {
+			if f := get(t, open(t, store.Options{Keys: keys}), k).File; f == nil || f.URL != nil || !f.Sealed {
+				t.Errorf("with other keys: file %+v", f)
+			}
 		}
 	}
 }
@@ -91,8 +98,8 @@ func ticketsAreKept(t *testing.T, open Fresh) {
 		t.Errorf("without a key: %v", err)
 	}
 	other := open(t, store.Options{Keys: ring(t, secret.GenerateEncryptionKey())})
-	if ticket, _, err := other.Ticket(ctxOf(t)); err != nil || !ticket.IsZero() {
-		t.Errorf("with a foreign key: %v", err)
+	if ticket, at, err := other.Ticket(ctxOf(t)); err != nil || !ticket.IsZero() || at.IsZero() {
+		t.Errorf("with a foreign key: none %v, of %v, %v", ticket.IsZero(), at, err)
 	}
 	if err := other.SaveTicket(ctxOf(t), secret.New("ticket@@@4"), made(-60)); err != nil {
 		t.Errorf("a ticket nobody can open is not replaced: %v", err)
