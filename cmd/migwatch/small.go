@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 
 	"github.com/alecthomas/kong"
@@ -54,8 +55,18 @@ func (cmd *keyCmd) Run(sh *shell) error {
 	if isTerminal(sh.out) {
 		fmt.Fprintln(sh.err, where)
 	}
+	ownersOnly(sh.out)
 	_, err := fmt.Fprintln(sh.out, key.Reveal())
 	return err
+}
+
+// ownersOnly keeps others from reading the file that stdout was redirected to.
+func ownersOnly(out any) {
+	if f, ok := out.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			_ = f.Chmod(info.Mode() &^ 0o077) // somebody else's file stays as it is
+		}
+	}
 }
 
 type openCmd struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -192,6 +193,23 @@ func TestSQLiteFilesThatCannotBeUsed(t *testing.T) {
 	} {
 		if got := readiness(t, test.url); !strings.Contains(got, test.reason) {
 			t.Errorf("%s: %q does not say %q", test.name, got, test.reason)
+		}
+	}
+}
+
+func TestSQLiteFilesAreTheirOwners(t *testing.T) {
+	folder := t.TempDir()
+	s := migrated(t, at("sqlite:"+filepath.Join(folder, "x.db")))(t, store.Options{})
+	if _, err := s.Due(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(folder)
+	if err != nil || len(files) < 3 {
+		t.Errorf("%v, %v: no database with its log beside it", files, err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", f.Name(), info.Mode(), err)
 		}
 	}
 }

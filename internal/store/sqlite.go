@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 
 	"gorm.io/driver/sqlite"
@@ -55,6 +56,9 @@ func sqliteFault(err error) fault {
 var sqliteSession = []setting{{"busy_timeout", "5000", ""}, {"journal_mode", "wal", ""}, {"synchronous", "2", ""}}
 
 func openSQLite(path string, readers int) (*sql.DB, *sql.DB, error) {
+	if err := ownersOnly(path); err != nil {
+		return nil, nil, err
+	}
 	// The transaction that will write takes its lock at BEGIN: one that upgrades later fails in spite of
 	// the time-out.
 	write, err := sqlitePool(path, url.Values{"_txlock": {"immediate"}}, sqliteSession)
@@ -76,6 +80,16 @@ func openSQLite(path string, readers int) (*sql.DB, *sql.DB, error) {
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
 	return write, read, nil
+}
+
+// ownersOnly makes a file that is not there yet, for its owner only: SQLite would let everybody read it.
+// Its other files get the mode of this one.
+func ownersOnly(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil { // it is there, or cannot be: opening tells
+		return nil
+	}
+	return f.Close()
 }
 
 // sqlitePool makes connections on which the pragmas are set and, as one that is misspelt or that the file
