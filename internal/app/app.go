@@ -80,10 +80,20 @@ func (d *Database) Open(ctx context.Context, s config.Settings) (*store.Store, e
 	if err != nil {
 		return nil, err
 	}
-	if err := check.wait(ctx); err != nil {
+	if err := check.wait(ctx, false); err != nil {
 		return nil, err
 	}
 	return db, nil
+}
+
+// Ready tells whether the store of s can be used at this moment. Open's errors, and as many callers at a time
+// as there may be: they share one question to the database.
+func (d *Database) Ready(ctx context.Context, s config.Settings) error {
+	_, check, err := d.current(s)
+	if err != nil {
+		return err
+	}
+	return check.wait(ctx, true)
 }
 
 // current gives the store of s and its check. It asks the database nothing.

@@ -24,10 +24,11 @@ type check struct {
 	until    time.Time     // its answer counts until then
 }
 
-// wait gives the answer that still counts, or that of a check.
-func (c *check) wait(ctx context.Context) error {
+// wait gives the answer that still counts, or that of a check. For those who ask about the database itself,
+// anew, "it can be used" does not count longer than it takes to find out; a failure does.
+func (c *check) wait(ctx context.Context, anew bool) error {
 	c.mu.Lock()
-	if time.Now().Before(c.until) {
+	if time.Now().Before(c.until) && !(anew && c.err == nil) {
 		defer c.mu.Unlock()
 		return c.err
 	}

@@ -70,14 +70,14 @@ func TestCheckIsSharedAndItsFailureRemembered(t *testing.T) {
 		began := time.Now()
 		answers := make(chan error)
 		for range 5 {
-			go func() { answers <- c.wait(t.Context()) }()
+			go func() { answers <- c.wait(t.Context(), false) }()
 		}
 		for range 5 {
 			if err := <-answers; !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
 		}
-		if err := c.wait(t.Context()); err == nil {
+		if err := c.wait(t.Context(), false); err == nil {
 			t.Error("the failure was forgotten at once")
 		}
 		if took := time.Since(began); asked != 1 || took != checkTime {
@@ -85,8 +85,45 @@ func TestCheckIsSharedAndItsFailureRemembered(t *testing.T) {
 		}
 		time.Sleep(remember)
 		c.ask = func(context.Context) error { return nil }
-		if err := c.wait(t.Context()); err != nil {
+		if err := c.wait(t.Context(), false); err != nil {
 			t.Errorf("the failure was remembered for too long: %v", err)
+		}
+	})
+}
+
+// Who asks for the state of the database itself is not told that it was well some minutes ago; a failure is
+// shared by all.
+func TestCheckAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		var answer error
+		c := check{ask: func(context.Context) error {
+			asked++
+			time.Sleep(time.Second)
+			return answer
+		}}
+		all := func(callers int, anew bool) {
+			t.Helper()
+			answers := make(chan error)
+			for range callers {
+				go func() { answers <- c.wait(t.Context(), anew) }()
+			}
+			for range callers {
+				if err := <-answers; !errors.Is(err, answer) {
+					t.Errorf("got %v, want %v", err, answer)
+				}
+			}
+		}
+		all(5, true)
+		all(5, false)
+		if asked != 1 {
+			t.Errorf("asked %d times, want once", asked)
+		}
+		answer = errors.New("gone")
+		all(5, true)
+		all(5, false)
+		if asked != 2 {
+			t.Errorf("asked %d times, want twice", asked)
 		}
 	})
 }

@@ -11,12 +11,15 @@ import (
 	"migwatch/internal/secret"
 )
 
-// Options are what the API needs to know. Open and Now must be set.
+// Options are what the API needs to know. Open, Ready and Now must be set.
 type Options struct {
 	// Open gives the store. It is called once per request that needs one; the caller keeps it open
 	// between requests. Its error is answered like one of the store's.
 	Open func(context.Context) (Store, error)
-	Keys secret.Keys
+	// Ready returns a *job.NotReadyError while the store cannot be reached or is not migrated. Anybody may ask
+	// for it, as often as they like, so it must cost the store no more than one question at a time.
+	Ready func(context.Context) error
+	Keys  secret.Keys
 	// Broken, if set, is a *job.NotReadyError that says why nothing that needs a key can be answered at all: the settings, and with them
 	// the keys, could not be read.
 	Broken error

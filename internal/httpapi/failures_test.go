@@ -27,7 +27,6 @@ func (f failing) Summary(context.Context) (job.Summary, error) {
 	}
 	return job.Summary{}, f.err
 }
-func (f failing) Ready(context.Context) error { return f.err }
 
 func TestFailures(t *testing.T) {
 	unready := &job.NotReadyError{Reason: "run migwatch migrate", Err: errors.New("canary cause")}
@@ -49,6 +48,7 @@ func TestFailures(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRig(t, func(o *httpapi.Options) {
 				o.Open = func(context.Context) (httpapi.Store, error) { return failing{err: test.method}, test.open }
+				o.Ready = func(context.Context) error { return errors.Join(test.method, test.open) }
 			})
 			g := r.ask("GET", "/v1/summary", readKey, "X-Request-Id", "find-me")
 			v := g.wantProblem(r, test.status, test.code)
@@ -70,6 +70,17 @@ func TestFailures(t *testing.T) {
 				r.ask("GET", "/readyz", "").wantProblem(r, test.status, test.code)
 			}
 		})
+	}
+}
+
+// Requests for /readyz need no key: what they ask of the database is the one question that Ready shares.
+func TestReadyAsksNothingElse(t *testing.T) {
+	r := newRig(t, func(o *httpapi.Options) {
+		o.Open = func(context.Context) (httpapi.Store, error) { return nil, errors.New("the store was opened") }
+		o.Ready = func(context.Context) error { return nil }
+	})
+	if g := r.ask("GET", "/readyz", ""); g.status != http.StatusOK {
+		t.Errorf("%d %s", g.status, g.body)
 	}
 }
 

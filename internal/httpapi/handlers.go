@@ -185,11 +185,7 @@ func (a *API) health(context.Context, *struct{}) (*reply, error) {
 }
 
 func (a *API) ready(ctx context.Context, _ *struct{}) (*reply, error) {
-	s, err := a.opt.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Ready(ctx); err != nil {
+	if err := a.opt.Ready(ctx); err != nil {
 		return nil, err
 	}
 	return &reply{status: http.StatusOK, contentType: jsonType, cache: cacheNever, body: encode(statusView{Status: "ready"})}, nil

@@ -75,6 +75,7 @@ func (r *rig) serve(t *testing.T, change func(*httpapi.Options)) *rig {
 	r = &rig{T: t, store: r.store, log: &syncBuffer{}}
 	o := httpapi.Options{
 		Open:     func(context.Context) (httpapi.Store, error) { return r.store, nil },
+		Ready:    r.store.Ready,
 		Keys:     secret.NewKeys([]secret.Text{secret.New(adminKey)}, []secret.Text{secret.New(readKey)}),
 		FileURLs: true, Now: func() time.Time { return then }, Version: "1.2.3",
 		Log: slog.New(slog.NewJSONHandler(r.log, nil)),

@@ -24,6 +24,4 @@ type Store interface {
 	Unwatch(ctx context.Context, k job.Key) error
 	// PollNow makes the job due at once; a paused one gives job.ErrPaused.
 	PollNow(ctx context.Context, k job.Key) (job.Job, error)
-	// Ready returns a *job.NotReadyError while the store cannot be reached or is not migrated.
-	Ready(ctx context.Context) error
 }

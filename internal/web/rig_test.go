@@ -76,7 +76,7 @@ func (r *rig) serve(o setup) {
 		keys = secret.Keys{}
 	}
 	api := httpapi.New(httpapi.Options{
-		Open: func(context.Context) (httpapi.Store, error) { return r.store, nil }, Keys: keys,
+		Open: func(context.Context) (httpapi.Store, error) { return r.store, nil }, Ready: r.store.Ready, Keys: keys,
 		PublicRead: o.public, Local: !o.cloud, Cloud: o.cloud, Now: now, Log: log,
 	})
 	if o.open == nil {

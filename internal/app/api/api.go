@@ -68,18 +68,27 @@ func same(a, b config.Settings) bool {
 
 // build makes the API of settings, or the one that tells why there is none.
 func (s *Server) build(settings config.Settings, wrong error) http.Handler {
+	logged := func(err error) error {
+		if err != nil {
+			s.Log.Warn("the store cannot be used", "error", err.Error(), "cause", app.Cause(err))
+		}
+		return err
+	}
 	open := func(ctx context.Context) (*store.Store, error) {
 		if wrong != nil {
 			return nil, app.NotReady(wrong)
 		}
 		db, err := s.database.Open(ctx, settings)
-		if err != nil {
-			s.Log.Warn("the store cannot be used", "error", err.Error(), "cause", app.Cause(err))
-		}
-		return db, err
+		return db, logged(err)
 	}
 	o := httpapi.Options{
-		Open:       func(ctx context.Context) (httpapi.Store, error) { return open(ctx) },
+		Open: func(ctx context.Context) (httpapi.Store, error) { return open(ctx) },
+		Ready: func(ctx context.Context) error {
+			if wrong != nil {
+				return app.NotReady(wrong)
+			}
+			return logged(s.database.Ready(ctx, settings))
+		},
 		Keys:       secret.NewKeys(settings.AdminKeys, settings.ReadKeys),
 		PublicRead: settings.PublicRead,
 		FileURLs:   settings.FileURLs,

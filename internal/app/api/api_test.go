@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"database/sql"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,8 @@ import (
 	"migwatch/internal/app"
 	"migwatch/internal/app/api"
 	"migwatch/internal/config"
+	"migwatch/internal/secret"
+	"migwatch/internal/store"
 )
 
 // A value in the wrong setting may be a secret: answers name the setting and never quote the value.
@@ -43,4 +46,39 @@ func TestWrongSettingsAreNamedNotQuoted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What was found some minutes ago serves requests; /readyz tells how it is now.
+func TestReadyIsAskedAnew(t *testing.T) {
+	path := t.TempDir() + "/m.db"
+	db, err := store.Open(secret.New("sqlite:"+path), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s := &api.Server{Log: app.NewLog(io.Discard), Place: config.Local, Local: true}
+	defer func() { _ = s.Close() }()
+	handler := s.Handler(map[string]string{"MIGWATCH_DATABASE_URL": "sqlite:" + path})
+	ask := func(path string, want int) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil))
+		if w.Code != want {
+			t.Errorf("%s answers %d %s, want %d", path, w.Code, w.Body, want)
+		}
+	}
+	ask("/v1/jobs", http.StatusOK)
+	ask("/readyz", http.StatusOK)
+	raw, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = raw.Close() }()
+	if _, err := raw.ExecContext(t.Context(), "UPDATE goose_db_version SET version_id = 1"); err != nil {
+		t.Fatal(err)
+	}
+	ask("/readyz", http.StatusServiceUnavailable)
 }
