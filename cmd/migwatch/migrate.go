@@ -4,13 +4,32 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"migwatch/internal/config"
 	"migwatch/internal/job"
+	"migwatch/internal/store"
 	"migwatch/migrations"
 )
 
 type migrateCmd struct {
+	patience
 	Status bool `help:"Only say whether the schema is right; exit 1 if not."`
+}
+
+// patience is with a database that does not answer, or that another process migrates.
+type patience struct {
+	Wait time.Duration `default:"1m" placeholder:"TIME" help:"How long to wait for a database that does not answer, or that another process migrates (${default})."`
+}
+
+// openStore is the database to migrate. What is waited for is said on stderr.
+func (p patience) openStore(sh *shell, s config.Settings) (*store.Store, error) {
+	if p.Wait <= 0 {
+		return nil, usagef("--wait must be more than 0")
+	}
+	return sh.openStoreWith(s, store.Options{Keys: s.Keyring, Patience: p.Wait, Waiting: func() {
+		fmt.Fprintf(sh.err, "waiting for %s: it does not answer yet, or another process migrates it; giving up after %s\n", s.Database.Describe(), p.Wait)
+	}})
 }
 
 // migrated is what migrate prints as JSON.
@@ -36,7 +55,7 @@ func (cmd *migrateCmd) Run(ctx context.Context, sh *shell) error {
 			return err
 		}
 	}
-	db, err := sh.openStore(s)
+	db, err := cmd.openStore(sh, s)
 	if err != nil {
 		return err
 	}

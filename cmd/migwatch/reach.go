@@ -151,7 +151,11 @@ func exists(d dburl.Database) error {
 
 // openStore is the database of the settings itself.
 func (sh *shell) openStore(s config.Settings) (*store.Store, error) {
-	db, err := store.Open(s.Database.URL, store.Options{Keys: s.Keyring})
+	return sh.openStoreWith(s, store.Options{Keys: s.Keyring})
+}
+
+func (sh *shell) openStoreWith(s config.Settings, o store.Options) (*store.Store, error) {
+	db, err := store.Open(s.Database.URL, o)
 	if err != nil {
 		return nil, err
 	}

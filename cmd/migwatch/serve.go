@@ -17,6 +17,7 @@ type serveCmd struct {
 	Listen  string        `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Where the HTTP API listens (${default})."`
 	Every   time.Duration `default:"30s" placeholder:"TIME" help:"Time between ticks (${default})."`
 	Migrate bool          `help:"Bring the database's schema up to date first."`
+	patience
 }
 
 // leastTick is the least time a tick gets, however often it runs.
@@ -68,7 +69,7 @@ func (cmd *serveCmd) prepare(ctx context.Context, sh *shell, s config.Settings) 
 			return err
 		}
 	}
-	db, err := sh.openStore(s)
+	db, err := cmd.openStore(sh, s)
 	if err != nil {
 		return err
 	}

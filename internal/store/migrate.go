@@ -25,7 +25,7 @@ func (s *Store) Migrate(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	lock := s.migrationLock(pool)
-	if err := lock.take(ctx); err != nil {
+	if err := s.await(ctx, lock); err != nil {
 		return 0, fmt.Errorf("migrate: %w", s.explain(err))
 	}
 	ctx, release := lock.hold(ctx)
@@ -39,6 +39,22 @@ func (s *Store) Migrate(ctx context.Context) (int, error) {
 		return len(done), fmt.Errorf("migrate: %w", s.explain(err))
 	}
 	return len(done), nil
+}
+
+// aMoment is how long Migrate may wait without a word.
+const aMoment = 2 * time.Second
+
+// await takes the lock with the patience there is.
+func (s *Store) await(ctx context.Context, lock migrationLock) error {
+	if s.patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.patience)
+		defer cancel()
+	}
+	if s.waiting != nil {
+		defer time.AfterFunc(aMoment, s.waiting).Stop()
+	}
+	return lock.take(ctx)
 }
 
 // provider applies the engine's migration files. It takes no lock.

@@ -25,12 +25,19 @@ type Store struct {
 	keys        *secret.Keyring
 	holder      string       // names this process in budgets
 	spare       atomic.Int64 // slots to reserve beyond those wanted; see trim
+	patience    time.Duration
+	waiting     func()
 }
 
 // Options tune a Store. The zero value is right for a function.
 type Options struct {
 	Keys     *secret.Keyring // seals file URLs and credentials; nil: none is kept
 	MaxConns int             // open connections; 0: 4
+
+	// Patience is how long Migrate waits for a database that does not answer, or that another process
+	// migrates; 0: as long as its context allows. Waiting is called once, when that takes a moment.
+	Patience time.Duration
+	Waiting  func()
 }
 
 // Open prepares the database that url names: sqlite:PATH, mysql://… or postgres://… . It reaches no
@@ -43,7 +50,7 @@ func Open(url secret.Text, o Options) (*Store, error) {
 	if o.MaxConns <= 0 {
 		o.MaxConns = 4
 	}
-	s := &Store{d: d, keys: o.Keys, holder: randomHex(8)}
+	s := &Store{d: d, keys: o.Keys, holder: randomHex(8), patience: o.Patience, waiting: o.Waiting}
 	write, read, err := d.open(o.MaxConns)
 	if err != nil {
 		return nil, &job.NotReadyError{Reason: d.unreachable, Err: err}
