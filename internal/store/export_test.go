@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"gorm.io/gorm"
 )
@@ -87,3 +88,22 @@ type interceptedTx struct {
 
 func (t *interceptedTx) Commit() error   { return t.tx.Commit() }
 func (t *interceptedTx) Rollback() error { return t.tx.Rollback() }
+
+// ShortenSearches gives searches another time; restore ends that. Not for parallel tests.
+func ShortenSearches(to time.Duration) (restore func()) {
+	whole := searchTime
+	searchTime = to
+	return func() { searchTime = whole }
+}
+
+// HoldSearches takes every place for searches until release.
+func (s *Store) HoldSearches() (release func()) {
+	for range mostSearches {
+		s.searches <- struct{}{}
+	}
+	return func() {
+		for range mostSearches {
+			<-s.searches
+		}
+	}
+}

@@ -5,14 +5,47 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 
 	"migwatch/internal/job"
 )
 
+// A search for a text reads all jobs that the rest of the filter leaves. So searches have a time of their
+// own, and only some connections: whoever asks for anything else does not wait for them.
+const mostSearches = 2
+
+var searchTime = 5 * time.Second // a test shortens it
+
 // Jobs lists jobs that f chooses, the most recently changed first, from beyond after.
 func (s *Store) Jobs(ctx context.Context, f job.Filter, after *job.Place, limit int) ([]job.Listed, error) {
+	list := func(ctx context.Context) ([]job.Listed, error) { return s.list(ctx, f, after, limit) }
+	if f.Text == "" {
+		return list(ctx)
+	}
+	return s.search(ctx, list)
+}
+
+// search runs a list that looks for a text. One that takes too long is ended and not tried again: it
+// would take as long the next time.
+func (s *Store) search(ctx context.Context, list func(context.Context) ([]job.Listed, error)) ([]job.Listed, error) {
+	limited, cancel := context.WithTimeout(ctx, searchTime)
+	defer cancel()
+	select {
+	case s.searches <- struct{}{}:
+		defer func() { <-s.searches }()
+	case <-limited.Done():
+		return nil, &job.NotReadyError{Reason: fmt.Sprintf("%d other searches for a text are under way; try again", mostSearches), Err: limited.Err()}
+	}
+	found, err := list(limited)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return nil, &job.NotReadyError{Reason: fmt.Sprintf("the search for this text took longer than %s and was ended: narrow it by provider, scope or phase", searchTime), Err: err}
+	}
+	return found, err
+}
+
+func (s *Store) list(ctx context.Context, f job.Filter, after *job.Place, limit int) ([]job.Listed, error) {
 	statement, args := listSelect(f, after, limit)
 	var list []job.Listed
 	err := s.query(ctx, func(db *gorm.DB) error {

@@ -23,8 +23,9 @@ type Store struct {
 	write, read *gorm.DB // SQLite writes through one connection; elsewhere both are one pool
 	d           dialect
 	keys        *secret.Keyring
-	holder      string       // names this process in budgets
-	spare       atomic.Int64 // slots to reserve beyond those wanted; see trim
+	holder      string        // names this process in budgets
+	spare       atomic.Int64  // slots to reserve beyond those wanted; see trim
+	searches    chan struct{} // a place for each search under way
 	patience    time.Duration
 	waiting     func()
 }
@@ -50,7 +51,7 @@ func Open(url secret.Text, o Options) (*Store, error) {
 	if o.MaxConns <= 0 {
 		o.MaxConns = 4
 	}
-	s := &Store{d: d, keys: o.Keys, holder: randomHex(8), patience: o.Patience, waiting: o.Waiting}
+	s := &Store{d: d, keys: o.Keys, holder: randomHex(8), searches: make(chan struct{}, mostSearches), patience: o.Patience, waiting: o.Waiting}
 	write, read, err := d.open(o.MaxConns)
 	if err != nil {
 		return nil, &job.NotReadyError{Reason: d.unreachable, Err: err}
