@@ -104,7 +104,11 @@ func (sh *shell) apiKey() (secret.Text, error) {
 			// The path is not shown: people put the key itself there by mistake.
 			return secret.Text{}, usagef("the file that %s names cannot be read", keyFileVariable)
 		}
-		return secret.New(strings.TrimSpace(string(b))), nil
+		text, err := config.SecretOf(b)
+		if err != nil {
+			return secret.Text{}, usagef("the file that %s names %w", keyFileVariable, err)
+		}
+		return secret.New(text), nil
 	}
 	return secret.New(strings.TrimSpace(key)), nil
 }

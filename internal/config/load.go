@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -163,14 +164,34 @@ func (l *loader) file(name, path string) string {
 		l.add(name, "the file it names may not be read by this user; change its owner or mode")
 	case err != nil:
 		l.add(name, "the file it names cannot be read")
-	case len(b) > maxFile:
-		l.add(name, "the file it names is larger than 64 KiB; it must hold the secret alone")
-	case strings.TrimSpace(string(b)) == "":
-		l.add(name, "the file it names is empty")
 	default:
-		return strings.TrimSpace(string(b))
+		text, err := SecretOf(b)
+		if err != nil {
+			l.add(name, "the file it names %s", err)
+		}
+		return text
 	}
 	return ""
+}
+
+// SecretOf is the secret that a file holds alone. The error says what is wrong with the file, to follow
+// its name.
+func SecretOf(b []byte) (string, error) {
+	const asUTF8 = "; save it as UTF-8 without a byte order mark"
+	text := strings.TrimSpace(string(b))
+	switch {
+	case len(b) > maxFile:
+		return "", errors.New("is larger than 64 KiB; it must hold the secret alone")
+	case text == "":
+		return "", errors.New("is empty")
+	case strings.HasPrefix(text, "\ufeff"):
+		return "", errors.New("begins with a byte order mark" + asUTF8)
+	case strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") || strings.Contains(text, "\x00"):
+		return "", errors.New("is in UTF-16, as some editors and shells write it" + asUTF8)
+	case !utf8.ValidString(text):
+		return "", errors.New("is not UTF-8" + asUTF8)
+	}
+	return text, nil
 }
 
 // parse reads the types. What cannot be read keeps its zero value, and has its problem.

@@ -58,6 +58,10 @@ func TestLoadRefuses(t *testing.T) {
 		"both":                         {with(base, "MIGWATCH_READ_KEYS", "canary-0123456789", "MIGWATCH_READ_KEYS_FILE", "/k"), config.Local, "MIGWATCH_READ_KEYS: both it and MIGWATCH_READ_KEYS_FILE are set"},
 		"no file":                      {with(base, "MIGWATCH_READ_KEYS_FILE", "canary"), config.Local, "MIGWATCH_READ_KEYS_FILE: the file it names does not exist"},
 		"empty file":                   {with(base, "MIGWATCH_READ_KEYS_FILE", "/empty"), config.Local, "is empty"},
+		"file with a BOM":              {with(base, "MIGWATCH_READ_KEYS_FILE", "/bom"), config.Local, "MIGWATCH_READ_KEYS_FILE: the file it names begins with a byte order mark"},
+		"UTF-16 file":                  {with(base, "MIGWATCH_READ_KEYS_FILE", "/utf16"), config.Local, "MIGWATCH_READ_KEYS_FILE: the file it names is in UTF-16"},
+		"UTF-16 file without a mark":   {with(base, "MIGWATCH_READ_KEYS_FILE", "/utf16be"), config.Local, "is in UTF-16"},
+		"file in GBK":                  {with(base, "MIGWATCH_READ_KEYS_FILE", "/gbk"), config.Local, "is not UTF-8"},
 		"large file":                   {with(base, "MIGWATCH_READ_KEYS_FILE", "/large"), config.Local, "larger than 64 KiB"},
 		"short key":                    {with(base, "MIGWATCH_READ_KEYS", "read-key-0123456789,canary"), config.Local, "MIGWATCH_READ_KEYS: key 2 of 2 is shorter than 16"},
 		"one character":                {with(base, "MIGWATCH_ADMIN_KEYS", "aaaaaaaaaaaaaaaa"), config.Local, "MIGWATCH_ADMIN_KEYS: key 1 of 1 is easily guessed"},
@@ -101,7 +105,8 @@ func TestLoadRefuses(t *testing.T) {
 				if f == "/denied" {
 					return nil, &fs.PathError{Op: "open", Path: f, Err: fs.ErrPermission}
 				}
-				return files(map[string]string{"/k": "x", "/empty": " \n", "/large": strings.Repeat("x", 1<<17)})(f)
+				return files(map[string]string{"/k": "x", "/empty": " \n", "/large": strings.Repeat("x", 1<<17),
+					"/bom": "\ufeffcanary-0123456789", "/utf16": "\xff\xfec\x00a\x00n\x00a\x00r\x00y\x00", "/utf16be": "\x00c\x00a\x00n\x00a\x00r\x00y", "/gbk": "canary-0123456789-\xd6\xd0"})(f)
 			}
 			_, err := config.Load(c.env, c.place, read)
 			var all *config.Error
