@@ -123,7 +123,7 @@ func (d *demo) line(at time.Time, k client.Key, what, message string) {
 	coloured := d.colour(d.out)
 	parts := []string{dim.of(at.Local().Format("15:04:05 -07:00"), coloured), pad(k.String(), 37)}
 	if label := d.labels[k]; label != "" {
-		parts = append(parts, pad(label, 29))
+		parts = append(parts, pad(plain(label), 29))
 	}
 	parts = append(parts, what)
 	if message != "" {

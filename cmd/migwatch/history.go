@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"time"
 
@@ -85,51 +83,16 @@ func (cmd *historyCmd) span(now time.Time) (client.Span, error) {
 	return client.Span{Since: since, Until: until, Ascending: cmd.Order == "asc", PageSize: size}, nil
 }
 
-// csv prints the server's CSV behind the mark that spreadsheets want, no more rows than the limit.
+// csv prints the server's CSV, no more rows than the limit.
 func (cmd *historyCmd) csv(ctx context.Context, sh *shell, c *client.Client, k client.Key, span client.Span) error {
-	out := &firstRows{w: sh.out, left: cmd.most()}
-	if out.left < math.MaxInt {
+	out := rowsTo(sh.out)
+	if out.left = cmd.most(); out.left < math.MaxInt {
 		out.left++ // the header
 	}
 	if err := c.HistoryCSV(ctx, k, span, out); err != nil && !errors.Is(err, errEnough) {
 		return err
 	}
 	return nil
-}
-
-// errEnough ends reading once all rows that were asked for are written.
-var errEnough = errors.New("enough")
-
-// firstRows writes a mark and the first rows of CSV. A line break within quotes ends no row.
-type firstRows struct {
-	w      io.Writer
-	left   int
-	began  bool
-	quoted bool
-}
-
-func (f *firstRows) Write(b []byte) (int, error) {
-	if !f.began {
-		f.began = true
-		if !bytes.HasPrefix(b, []byte(mark)) {
-			if _, err := io.WriteString(f.w, mark); err != nil {
-				return 0, err
-			}
-		}
-	}
-	for i, c := range b {
-		f.quoted = f.quoted != (c == '"')
-		if c != '\n' || f.quoted {
-			continue
-		}
-		if f.left--; f.left == 0 {
-			if _, err := f.w.Write(b[:i+1]); err != nil {
-				return 0, err
-			}
-			return i + 1, errEnough
-		}
-	}
-	return f.w.Write(b)
 }
 
 func (cmd *historyCmd) each(ctx context.Context, c *client.Client, k client.Key, span client.Span, do func(client.Snapshot) error) (more bool, err error) {
@@ -154,7 +117,7 @@ func (cmd *historyCmd) table(ctx context.Context, sh *shell, c *client.Client, k
 	terminal := isTerminal(sh.out)
 	more, err := cmd.each(ctx, c, k, span, func(s client.Snapshot) error {
 		t.row(cell{text: number(&s.Seq)}, cell{text: clock(s.FirstObservedAt)}, cell{text: clock(s.LastObservedAt)}, cell{text: number(&s.Observations)},
-			phaseCell(k.Provider, s.Phase, terminal), cell{text: plain(s.Status)}, cell{text: progress(&s)}, cell{plain(s.Message), dim})
+			phaseCell(k.Provider, s.Phase, terminal), cell{text: s.Status}, cell{text: progress(&s)}, cell{s.Message, dim})
 		return nil
 	})
 	if err != nil {

@@ -122,7 +122,7 @@ func (cmd *jobsCmd) table(ctx context.Context, sh *shell, c *client.Client) (*ta
 			noted = yellow
 		}
 		t.row(cell{text: j.Key().String()}, phaseCell(j.Provider, j.Phase, terminal), cell{text: progress(j.Latest)},
-			cell{text: ago(now.Sub(j.ChangedAt))}, cell{text: plain(j.Label)}, cell{note(j), noted})
+			cell{text: ago(now.Sub(j.ChangedAt))}, cell{text: j.Label}, cell{note(j), noted})
 		return nil
 	})
 	return t, more, err

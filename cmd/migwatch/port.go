@@ -100,14 +100,8 @@ func allJobs(ctx context.Context, c *client.Client, f client.JobFilter) ([]expor
 	return jobs, nil
 }
 
-// mark begins CSV that people open: without it Excel on a Chinese Windows does not read UTF-8.
-const mark = "\ufeff"
-
 func writeCSV(w io.Writer, jobs []exported) error {
-	if _, err := io.WriteString(w, mark); err != nil {
-		return err
-	}
-	out := csv.NewWriter(w)
+	out := csv.NewWriter(rowsTo(w))
 	_ = out.Write(csvColumns)
 	for _, j := range jobs {
 		_ = out.Write([]string{j.Provider, j.Scope, j.JobID, cellOf(j.Label), strconv.FormatBool(j.Paused)})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,13 +10,26 @@ import (
 	"golang.org/x/text/width"
 
 	"migwatch/client"
+	"migwatch/internal/app"
 )
 
 // printJSON writes v as one line. A file's URL is a bearer credential and leaves only by the API.
 func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	line, err := lineOf(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(line)
+	return err
+}
+
+// lineOf is v as a line of JSON, with no control character in it but the line's end.
+func lineOf(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
+	err := enc.Encode(v)
+	return app.EscapeControls(b.Bytes()), err
 }
 
 // withoutURL is j as it may be printed.
@@ -40,11 +54,11 @@ func (l *list) add(v any) error {
 		before = "["
 	}
 	l.n++
-	b, err := json.Marshal(v)
+	line, err := lineOf(v)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(l.w, "%s%s", before, b)
+	_, err = fmt.Fprintf(l.w, "%s%s", before, bytes.TrimSuffix(line, []byte("\n")))
 	return err
 }
 
@@ -102,7 +116,7 @@ func clip(s string, n int) string {
 func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-columns(s))) }
 
 // plain is an upstream's or a person's text as it may go to a terminal: no escape sequences, no line
-// breaks, no direction overrides.
+// breaks, no direction overrides. Cells of tables and rows of CSV go through it by themselves; JSON escapes.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -10,10 +10,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"migwatch/client"
+	"migwatch/internal/job"
 )
 
 // record is a job to watch as a file names it; nil is not said.
@@ -109,19 +109,14 @@ func (p *parser) add(line int, key string, label *string, paused *bool) {
 		p.wrong(line, err)
 		return
 	}
-	if label != nil && strings.ContainsFunc(*label, unicode.IsControl) {
-		p.wrong(line, errors.New("the label has a control character"))
-		return
-	}
-	if label != nil && utf8.RuneCountInString(*label) > maxLabel {
-		p.wrong(line, fmt.Errorf("the label has more than %d characters", maxLabel))
-		return
+	if label != nil {
+		if err := job.CheckLabel(*label); err != nil {
+			p.wrong(line, err)
+			return
+		}
 	}
 	p.records = append(p.records, record{k, label, paused})
 }
-
-// maxLabel is the API's, told here before anything is done.
-const maxLabel = 200
 
 // lines reads KEY [LABEL] lines; # begins a comment.
 func (p *parser) lines(b []byte) {

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
 	"migwatch/client"
+	"migwatch/internal/job"
 )
 
 // written is a record as a test writes it down.
@@ -58,7 +58,7 @@ func TestReadRecords(t *testing.T) {
 		"tabs":             {in: "provider\tscope\tjob_id\ndts\tap-x\ta\t\t\n", want: []string{"dts/ap-x/a"}},
 		"many lines":       {in: "# mine\n\n{\n \"key\": \"dts/ap-x/a\"\n}\n{\"key\":\"dts/ap-x/b\"}", want: []string{"dts/ap-x/a", "dts/ap-x/b"}},
 		"a page":           {in: "{\"items\": [\n{\"key\":\"dts/ap-x/a\"}], \"next_cursor\": null}", want: []string{"dts/ap-x/a"}},
-		"control":          {in: "dts/ap-x/a \x1b[2J", bad: []string{"f:1: the label has a control character"}},
+		"control":          {in: "dts/ap-x/a \x1b[2J", bad: []string{"f:1: label: has control characters"}},
 		"long label":       {in: "dts/ap-x/a " + strings.Repeat("客", 201), bad: []string{"more than 200"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +95,7 @@ func FuzzReadRecords(f *testing.F) {
 			if _, err := keyOf(r.key.String()); err != nil {
 				t.Errorf("%v: %v", r.key, err)
 			}
-			if r.label != nil && utf8.RuneCountInString(*r.label) > maxLabel {
+			if r.label != nil && job.CheckLabel(*r.label) != nil {
 				t.Errorf("a label of %d bytes", len(*r.label))
 			}
 		}
@@ -105,7 +105,7 @@ func FuzzReadRecords(f *testing.F) {
 // Every label that the API takes comes back from both formats as it was.
 func FuzzRoundTrip(f *testing.F) {
 	f.Fuzz(func(t *testing.T, label string, paused bool) {
-		if !utf8.ValidString(label) || utf8.RuneCountInString(label) > maxLabel || strings.ContainsFunc(label, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }) {
+		if job.CheckLabel(label) != nil {
 			t.Skip()
 		}
 		jobs := []exported{{"dts", "ap-x", "a", label, paused}}

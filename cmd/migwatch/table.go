@@ -47,7 +47,12 @@ func (t *table) head(names ...string) {
 	t.rows = append(t.rows, row)
 }
 
-func (t *table) row(cells ...cell) { t.rows = append(t.rows, cells) }
+func (t *table) row(cells ...cell) {
+	for i := range cells {
+		cells[i].text = plain(cells[i].text)
+	}
+	t.rows = append(t.rows, cells)
+}
 
 // gap is between columns.
 const gap = "  "

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"migwatch/internal/job"
 )
 
 type watchCmd struct {
@@ -74,6 +76,11 @@ func (cmd *watchCmd) records(sh *shell) ([]record, error) {
 	keys, err := keysOf(args)
 	if err != nil {
 		return nil, err
+	}
+	if cmd.Label != nil {
+		if err := job.CheckLabel(*cmd.Label); err != nil {
+			return nil, usagef("--%w", err)
+		}
 	}
 	var records []record
 	for _, k := range keys {

@@ -7,14 +7,17 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"reflect"
 	"runtime/debug"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"migwatch/internal/config"
 	"migwatch/internal/job"
@@ -48,9 +51,37 @@ type Log struct {
 
 // NewLog makes a Log that writes to w.
 func NewLog(w io.Writer) *Log {
-	l := &Log{out: secret.NewWriter(w)}
+	l := &Log{out: secret.NewWriter(escaping{w})}
 	l.Logger = slog.New(slog.NewJSONHandler(l.out, &slog.HandlerOptions{Level: &l.level}))
 	return l
+}
+
+// escaping writes lines of JSON that a terminal can show.
+type escaping struct{ io.Writer }
+
+func (e escaping) Write(line []byte) (int, error) {
+	if _, err := e.Writer.Write(EscapeControls(line)); err != nil {
+		return 0, err
+	}
+	return len(line), nil
+}
+
+// EscapeControls gives a line of JSON with escapes in place of the control characters that JSON allows within
+// texts, U+007F to U+009F: a terminal would obey them, and upstreams' texts may have them.
+func EscapeControls(line []byte) []byte {
+	obeyed := func(r rune) bool { return r >= 0x7f && r <= 0x9f }
+	if bytes.IndexFunc(line, obeyed) < 0 {
+		return line
+	}
+	var out []byte
+	for _, r := range string(line) {
+		if obeyed(r) {
+			out = fmt.Appendf(out, `\u%04x`, r)
+		} else {
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	return out
 }
 
 // Use takes the level and the secrets of s.

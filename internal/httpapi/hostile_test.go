@@ -115,6 +115,14 @@ func TestInvalidRequests(t *testing.T) {
 		if location != test.location {
 			t.Errorf("%s: %s, want %s", name, g.body, test.location)
 		}
+		told := map[any]bool{}
+		for _, e := range errs {
+			if at := e.(map[string]any)["location"]; told[at] {
+				t.Errorf("%s: %v is told twice: %s", name, at, g.body)
+			} else {
+				told[at] = true
+			}
+		}
 		if len(g.body) > 4000 {
 			t.Errorf("%s: echoes %d bytes", name, len(g.body))
 		}

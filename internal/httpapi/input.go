@@ -7,9 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -43,8 +41,8 @@ func checkQuery(r *http.Request) error {
 			return invalidProblem(invalid("query."+name, "is given more than once"))
 		}
 		for _, v := range values {
-			if err := checkText(v); err != "" {
-				return invalidProblem(invalid("query."+name, err))
+			if errs := wrong("query.", job.CheckText(name, v)); errs != nil {
+				return invalidProblem(errs...)
 			}
 		}
 	}
@@ -53,17 +51,6 @@ func checkQuery(r *http.Request) error {
 	}
 	frameOf(r.Context()).query = query
 	return nil
-}
-
-// checkText says what keeps s from being stored and compared alike on every engine.
-func checkText(s string) string {
-	if !utf8.ValidString(s) {
-		return "is not UTF-8"
-	}
-	if strings.ContainsFunc(s, unicode.IsControl) {
-		return "has control characters"
-	}
-	return ""
 }
 
 // unmarshal reads a body. encoding/json would put U+FFFD in the place of what is not UTF-8.
@@ -257,9 +244,7 @@ type WatchBody struct {
 func (in *watchInput) Resolve(c huma.Context) []error {
 	errs := in.JobPath.Resolve(c)
 	if in.Body != nil && in.Body.Label != nil {
-		if err := checkText(*in.Body.Label); err != "" {
-			errs = append(errs, invalid("body.label", err))
-		}
+		errs = append(errs, wrong("body.", job.CheckLabel(*in.Body.Label))...)
 	}
 	return errs
 }

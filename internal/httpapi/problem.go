@@ -117,6 +117,8 @@ func invalidProblem(errs ...error) *Problem {
 		p.Errors = append(p.Errors, Invalid{Location: cut(d.Location, 100), Message: cut(d.Message, 300)})
 	}
 	slices.SortStableFunc(p.Errors, func(x, y Invalid) int { return strings.Compare(x.Location, y.Location) })
+	// What the schema and a check of ours both refuse is told once.
+	p.Errors = slices.CompactFunc(p.Errors, func(x, y Invalid) bool { return x.Location == y.Location })
 	p.Errors = p.Errors[:min(len(p.Errors), maxInvalids)]
 	if len(p.Errors) > 0 {
 		p.Detail = p.Errors[0].Location + ": " + p.Errors[0].Message

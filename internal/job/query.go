@@ -2,7 +2,11 @@ package job
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // ErrNotWatched is the answer to a question about a job nobody watches.
@@ -22,8 +26,31 @@ func (e *NotReadyError) Error() string { return e.Reason }
 
 func (e *NotReadyError) Unwrap() error { return e.Err }
 
-// MaxLabel is how many characters a label may have.
-const MaxLabel = 200
+// maxLabel is how many characters a label may have.
+const maxLabel = 200
+
+// CheckLabel returns an *InvalidError if label cannot be one, or nil. Whatever takes labels asks it.
+func CheckLabel(label string) error {
+	if err := CheckText("label", label); err != nil {
+		return err
+	}
+	if utf8.RuneCountInString(label) > maxLabel {
+		return &InvalidError{"label", fmt.Sprintf("has more than %d characters", maxLabel)}
+	}
+	return nil
+}
+
+// CheckText returns an *InvalidError for field if text cannot be stored and compared alike on every engine, or
+// would do something to a terminal that shows it.
+func CheckText(field, text string) error {
+	switch {
+	case !utf8.ValidString(text):
+		return &InvalidError{field, "is not UTF-8"}
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return &InvalidError{field, "has control characters"}
+	}
+	return nil
+}
 
 // Filter chooses jobs. A zero field chooses all.
 type Filter struct {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
 	"migwatch/internal/job"
 )
@@ -101,10 +100,7 @@ func (u *UI) watch(v *visit) error {
 
 func labelOf(f url.Values) (string, error) {
 	label := strings.TrimSpace(f.Get("label"))
-	if !utf8.ValidString(label) || strings.ContainsRune(label, 0) || utf8.RuneCountInString(label) > job.MaxLabel {
-		return "", &job.InvalidError{Field: "label", Reason: "may have 200 characters"}
-	}
-	return label, nil
+	return label, job.CheckLabel(label)
 }
 
 // keyOf is the job that r's path names. One that cannot be is not watched.

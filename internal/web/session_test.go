@@ -245,8 +245,16 @@ func TestActions(t *testing.T) {
 	if j := get(); j.Paused || j.Label != "a new name" {
 		t.Errorf("%+v", j)
 	}
-	if a := admin.post(runningJob+"/label", url.Values{"label": {strings.Repeat("x", 201)}}); a.status != 422 {
-		t.Errorf("a long label: %d", a.status)
+	for _, label := range []string{strings.Repeat("x", 201), "a\x1b[2Jb", "a\nb", "a\u009bb", "a\x7fb", "a\x00b"} {
+		if a := admin.post(runningJob+"/label", url.Values{"label": {label}}); a.status != 422 {
+			t.Errorf("label %.20q: %d", label, a.status)
+		}
+		if a := admin.post("/jobs", url.Values{"provider": {"dts"}, "scope": {"ap-guangzhou"}, "job_id": {"dts-m3x9rt2b"}, "label": {label}}); a.status != 422 {
+			t.Errorf("watching with the label %.20q: %d", label, a.status)
+		}
+	}
+	if j := get(); j.Label != "a new name" {
+		t.Errorf("label %q", j.Label)
 	}
 	if a := admin.post(runningJob+"/unwatch", nil); a.status != 422 {
 		t.Errorf("unwatched without being sure: %d", a.status)
