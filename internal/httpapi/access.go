@@ -64,7 +64,7 @@ func (a *API) access(r *http.Request, key string, presented bool, need secret.Ro
 	}
 	switch role := a.opt.Keys.Role(key); {
 	case role == secret.RoleNone:
-		return secret.RoleNone, unauthorized()
+		return secret.RoleNone, a.guessed(r)
 	case role < need:
 		return role, problem(codeForbidden, "a read key may only read; this needs one of MIGWATCH_ADMIN_KEYS")
 	default:

@@ -35,6 +35,8 @@ type Options struct {
 	Log   *slog.Logger // nil: no log
 	// Version is shown by /healthz and /openapi.json.
 	Version string
+	// WrongKeys counts them. nil: a count of this API's own.
+	WrongKeys *Refusals
 	// RequestID gives the platform's ID of the request, empty where there is none. May be nil.
 	RequestID func(context.Context) string
 }
@@ -44,6 +46,7 @@ type API struct {
 	opt      Options
 	mux      *http.ServeMux
 	document func() []byte
+	guesses  chan struct{} // a place for each wrong key whose answer waits
 }
 
 // New builds the API. It is part of every cold start: what only /openapi.json needs is built on the
@@ -52,7 +55,10 @@ func New(o Options) *API {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &API{opt: o, mux: http.NewServeMux()}
+	if o.WrongKeys == nil {
+		o.WrongKeys = NewRefusals(o.Log, "wrong API keys were presented")
+	}
+	a := &API{opt: o, mux: http.NewServeMux(), guesses: make(chan struct{}, slowGuesses)}
 	a.document = sync.OnceValue(func() []byte { return document(o.Version) })
 	a.mux.HandleFunc("/", a.missed)
 	a.routes(newHuma(a, o.Version), false)

@@ -31,6 +31,8 @@ var (
 	claimed = desc("claimed_jobs_total", "Jobs that ticks claimed, by what became of them.", "result")
 	changed = desc("changed_looks_total", "Looks that saw something new.")
 
+	refused = desc("refused_requests_total", "Requests that this process refused: with a wrong API key, and ticket pushes that are not to be believed.", "what")
+
 	pushes = desc("budget_pushes_total", "How often an upstream's refusal held a budget back.", "budget")
 	pushed = desc("budget_pushed_seconds", "How long a budget is still held back by an upstream's refusal.", "budget")
 )
@@ -38,6 +40,7 @@ var (
 // collector shows one reading of the store.
 type collector struct {
 	st      job.Stats
+	refused Refused
 	version string
 	now     time.Time
 }
@@ -45,7 +48,7 @@ type collector struct {
 // Describe implements prometheus.Collector.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{buildInfo, jobs, paused, overdue, failing, longestDue, oldestLook,
-		lastTick, tickDuration, tickLooks, tickDue, ticks, claimed, changed, pushes, pushed} {
+		lastTick, tickDuration, tickLooks, tickDue, ticks, claimed, changed, refused, pushes, pushed} {
 		ch <- d
 	}
 }
@@ -67,6 +70,8 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	for _, r := range results(t.Recorded, t.Failed, t.Released, t.Lost) {
 		counter(claimed, r.n, r.name)
 	}
+	counter(refused, c.refused.Keys, "key")
+	counter(refused, c.refused.Pushes, "push")
 	for _, b := range c.st.Budgets {
 		counter(pushes, b.Pushes, b.Name)
 		left := 0.0

@@ -17,24 +17,38 @@ type Store interface {
 	Stats(ctx context.Context) (job.Stats, error)
 }
 
-// New serves the metrics in Prometheus's text format. open is called once per scrape; the caller keeps
-// the store open between them. A store that cannot be read is answered with 503 and no metric: an absent
-// series alarms, a stale zero does not.
-func New(open func(context.Context) (Store, error), version string, now func() time.Time, log *slog.Logger) http.Handler {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+// Options are the parts of the metrics.
+type Options struct {
+	Open    func(context.Context) (Store, error) // called once per scrape; the caller keeps the store open between them
+	Refused func() Refused                       // nil: nothing was
+	Version string
+	Now     func() time.Time
+	Log     *slog.Logger // nil: no log
+}
+
+// Refused is what this process refused since it began.
+type Refused struct{ Keys, Pushes int64 }
+
+// New serves the metrics in Prometheus's text format. A store that cannot be read is answered with 503 and no
+// metric: an absent series alarms, a stale zero does not.
+func New(o Options) http.Handler {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Refused == nil {
+		o.Refused = func() Refused { return Refused{} }
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		st, err := read(r.Context(), open)
+		st, err := read(r.Context(), o.Open)
 		if err != nil {
-			log.LogAttrs(r.Context(), slog.LevelWarn, "metrics not ready", slog.String("error", err.Error()))
+			o.Log.LogAttrs(r.Context(), slog.LevelWarn, "metrics not ready", slog.String("error", err.Error()))
 			w.Header().Set("Retry-After", "10")
 			w.Header().Set("Cache-Control", "no-store")
 			http.Error(w, "the store cannot be read; /readyz says why", http.StatusServiceUnavailable)
 			return
 		}
 		reg := prometheus.NewPedanticRegistry()
-		reg.MustRegister(collector{st, version, now()})
+		reg.MustRegister(collector{st, o.Refused(), o.Version, o.Now()})
 		promhttp.HandlerFor(reg, promhttp.HandlerOpts{}).ServeHTTP(w, r)
 	})
 }

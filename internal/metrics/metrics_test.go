@@ -71,7 +71,9 @@ func filled(t testing.TB) *store.Store {
 
 func serve(t testing.TB, open func(context.Context) (metrics.Store, error)) (int, string, http.Header) {
 	t.Helper()
-	srv := httptest.NewServer(metrics.New(open, "v1.2.3", time.Now, nil))
+	srv := httptest.NewServer(metrics.New(metrics.Options{
+		Open: open, Version: "v1.2.3", Now: time.Now, Refused: func() metrics.Refused { return metrics.Refused{Keys: 7, Pushes: 2} },
+	}))
 	defer srv.Close()
 	res, err := http.Get(srv.URL + "/metrics")
 	if err != nil {

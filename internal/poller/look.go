@@ -69,7 +69,7 @@ func (l *lane) contained(panicked any, what string, k job.Key) error {
 		return nil
 	}
 	// A value may hold a secret; its type and the stack may not.
-	l.Log.Error("panic", "in", what, "job", k.String(), "panic", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
+	l.Log.Error("a panic was contained", "in", what, "job", k.String(), "panic", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
 	return &job.LookError{Kind: job.Invalid, Code: "panic", Message: "the look broke; the log has the stack"}
 }
 

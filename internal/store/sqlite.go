@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"strings"
@@ -86,10 +87,13 @@ func openSQLite(path string, readers int) (*sql.DB, *sql.DB, error) {
 // Its other files get the mode of this one.
 func ownersOnly(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil { // it is there, or cannot be: opening tells
+	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
-	return f.Close()
+	if err == nil {
+		err = f.Close()
+	}
+	return err
 }
 
 // sqlitePool makes connections on which the pragmas are set and, as one that is misspelt or that the file

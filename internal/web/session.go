@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -108,6 +109,7 @@ func (u *UI) signIn(v *visit) error {
 	}
 	ticket := u.opt.Keys.Ticket(key, u.opt.Now().Add(sessionLife))
 	if ticket.IsZero() {
+		_, _ = u.opt.Access(v.r, cmp.Or(key, "none"), secret.RoleRead) // wrong keys are counted and slowed there
 		v.tell(message{Status: http.StatusUnauthorized, Wrong: true, Next: next})
 		return nil
 	}

@@ -32,6 +32,10 @@ type Server struct {
 	database app.Database
 	noKey    sync.Once
 
+	counted sync.Once // makes what follows, which lasts as long as the process
+	keys    *httpapi.Refusals
+	pushes  *httpapi.Refusals
+
 	mu      sync.Mutex
 	used    config.Settings
 	handler http.Handler
@@ -81,6 +85,10 @@ func (s *Server) build(settings config.Settings, wrong error) http.Handler {
 		db, err := s.database.Open(ctx, settings)
 		return db, logged(err)
 	}
+	s.counted.Do(func() {
+		s.keys = httpapi.NewRefusals(s.Log.Logger, "wrong API keys were presented")
+		s.pushes = httpapi.NewRefusals(s.Log.Logger, "ticket pushes were refused")
+	})
 	o := httpapi.Options{
 		Open: func(ctx context.Context) (httpapi.Store, error) { return open(ctx) },
 		Ready: func(ctx context.Context) error {
@@ -98,6 +106,7 @@ func (s *Server) build(settings config.Settings, wrong error) http.Handler {
 		Log:        s.Log.Logger,
 		Version:    app.Version(),
 		RequestID:  scf.RequestID,
+		WrongKeys:  s.keys,
 	}
 	if wrong != nil {
 		o.Broken = app.NotReady(wrong)
@@ -114,7 +123,11 @@ func (s *Server) build(settings config.Settings, wrong error) http.Handler {
 
 // metrics serves the figures; what keeps it from them is a problem like any other.
 func (s *Server) metrics(a *httpapi.API, open func(context.Context) (*store.Store, error)) http.Handler {
-	figures := metrics.New(func(ctx context.Context) (metrics.Store, error) { return open(ctx) }, app.Version(), time.Now, s.Log.Logger)
+	figures := metrics.New(metrics.Options{
+		Open:    func(ctx context.Context) (metrics.Store, error) { return open(ctx) },
+		Refused: func() metrics.Refused { return metrics.Refused{Keys: s.keys.Total(), Pushes: s.pushes.Total()} },
+		Version: app.Version(), Now: time.Now, Log: s.Log.Logger,
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := open(r.Context()); err != nil {
 			a.Fail(w, r, err)

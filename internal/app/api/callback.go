@@ -31,13 +31,14 @@ func (s *Server) callback(a *httpapi.API, settings config.Settings, open func(co
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, ticket.BodyLimit))
 		if err != nil {
+			s.pushes.Add("its body cannot be read")
 			a.Fail(w, r, refusal)
 			return
 		}
 		push, err := receiver.Open(r.URL.Query(), body, time.Now())
 		var refused *ticket.RefusedError
 		if errors.As(err, &refused) {
-			s.Log.Warn("a push was refused", "reason", refused.Reason, "request_id", httpapi.RequestID(r.Context()))
+			s.pushes.Add(refused.Reason)
 		}
 		if err != nil {
 			a.Fail(w, r, refusal)
