@@ -215,6 +215,23 @@ func TestRefusalMeetsReservation(t *testing.T) {
 	}
 }
 
+// A look that the end of the tick cuts off was cancelled, it did not run into a time limit of its own: who
+// remembers that somebody was slow (a token service, say) must be able to tell.
+func TestEndComesAsCancellation(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	var met error
+	r.upstreams(func(ctx context.Context, _ job.Key) (job.Seen, error) {
+		met = hang(ctx)
+		return job.Seen{}, &job.LookError{Kind: job.Transient, Code: "canceled", Err: met}
+	}, running)
+	r.broken()
+	r.opt.Timeout = 30 * time.Second
+	if report := r.tick(t, 2*time.Second); report.Failed != 1 || !errors.Is(met, context.Canceled) {
+		t.Errorf("it met %v: %+v", met, report)
+	}
+}
+
 func TestPanicWhileSettlingIsContained(t *testing.T) { // not parallel: it breaks settling for all
 	poison, worse := "dts-1", "dts-2"
 	defer poller.BreakSettling(func(c job.Claim, seen *job.Seen) {

@@ -154,11 +154,11 @@ func (l *lane) giveBackSpare() {
 	})
 }
 
-// briefly bounds what is written beside the records. It is done even when the invocation was cancelled.
+// briefly bounds what is written beside the records.
 func (l *lane) briefly() (context.Context, context.CancelFunc) {
 	until := time.Now().Add(writeTime)
 	if until.After(l.giveBack) {
 		until = l.giveBack
 	}
-	return context.WithDeadline(context.WithoutCancel(l.ctx), until)
+	return l.writing(until)
 }

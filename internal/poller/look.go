@@ -26,7 +26,7 @@ var (
 
 // look looks at one claimed job and hands on what came of it.
 func (l *lane) look(c job.Claim, claimed time.Time, first turn) {
-	if !l.sleep(l.ctx, first.at.Add(-lead)) {
+	if !l.sleep(l.polling, first.at.Add(-lead)) {
 		l.unused(c)
 		return
 	}
@@ -77,8 +77,8 @@ func (l *lane) contained(panicked any, what string, k job.Key) error {
 func (l *lane) watched(c job.Claim, claimed time.Time, first turn) (seen *job.Seen, err error) {
 	ctx, cancel := context.WithCancelCause(l.ctx)
 	defer cancel(nil)
-	end := time.AfterFunc(time.Until(l.end), func() { cancel(errOver) })
-	defer end.Stop()
+	// The end comes as a cancellation and not as a deadline: it says nothing of whom the look asks.
+	defer context.AfterFunc(l.polling, func() { cancel(errOver) })()
 	slow := time.AfterFunc(time.Until(first.at)+l.Timeout, func() { cancel(errTimeout) })
 	defer slow.Stop()
 	defer func() {

@@ -73,6 +73,7 @@ type tick struct {
 	polling  context.Context // ends with the time for polls: all that comes before a record uses it
 	end      time.Time       // when the time for polls ends
 	giveBack time.Time       // until when claims are given back; the rest of the time is for recording
+	deadline time.Time       // when that ends
 	record   *recorder
 	warned   sync.Map // kinds of failed looks told of so far
 
@@ -97,7 +98,7 @@ func Tick(ctx context.Context, o Options) (Report, error) {
 	end := deadline.Add(-reserve)
 	polling, stop := context.WithDeadline(ctx, end)
 	defer stop()
-	t := &tick{Options: o, ctx: ctx, polling: polling, end: end, giveBack: end.Add(reserve / 4),
+	t := &tick{Options: o, ctx: ctx, polling: polling, end: end, giveBack: end.Add(reserve / 4), deadline: deadline,
 		opened: map[string]time.Time{}, resumeAt: map[string]time.Time{}, ended: make(chan struct{}, 1)}
 	t.record = newRecorder(t)
 
@@ -121,8 +122,7 @@ func Tick(ctx context.Context, o Options) (Report, error) {
 // told; a write that cannot be made ends with the tick's deadline. A tick that could not even ask what is
 // due is not remembered: it would look as if all were well.
 func (t *tick) remember(worked bool, start time.Time) error {
-	deadline, _ := t.ctx.Deadline()
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(t.ctx), deadline)
+	ctx, cancel := t.writing(t.deadline)
 	defer cancel()
 	var err error
 	if worked {
@@ -135,6 +135,11 @@ func (t *tick) remember(worked bool, start time.Time) error {
 	}
 	t.report.ElapsedMS = time.Since(start).Milliseconds()
 	return errors.Join(err, t.Store.Finish(ctx, t.report.tick(), time.Since(start)))
+}
+
+// writing is for what is written until an instant, even when the invocation was cancelled.
+func (t *tick) writing(until time.Time) (context.Context, context.CancelFunc) {
+	return context.WithDeadline(context.WithoutCancel(t.ctx), until)
 }
 
 func (r Report) tick() job.Tick {
@@ -210,14 +215,14 @@ func (t *tick) busy() bool {
 
 // pause waits until a lane ends or it is time to look for new ones; false when the tick is over.
 func (t *tick) pause() bool {
-	again := time.NewTimer(min(rescan, time.Until(t.end)))
+	again := time.NewTimer(rescan)
 	defer again.Stop()
 	select {
 	case <-again.C:
 	case <-t.ended:
-	case <-t.ctx.Done():
+	case <-t.polling.Done():
 	}
-	return t.ctx.Err() == nil && time.Now().Before(t.end)
+	return t.polling.Err() == nil
 }
 
 // horizon is how long a claim of that instant may wait for its slot: its lease must outlast the wait, the
@@ -230,19 +235,16 @@ func (t *tick) horizon(claimed time.Time) time.Duration {
 // left is how long from now a look may still be begun.
 func (t *tick) left() time.Duration { return time.Until(t.end) - min(leastLook, t.Timeout) }
 
-// sleep waits until at; false when the time for looking, or ctx, ends before.
+// sleep waits until at; false when the time for polls, or ctx, ends before.
 func (t *tick) sleep(ctx context.Context, at time.Time) bool {
-	if at.After(t.end) {
-		at = t.end
-	}
 	timer := time.NewTimer(time.Until(at))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return time.Now().Before(t.end)
 	case <-ctx.Done():
-		return false
+	case <-t.polling.Done():
 	}
+	return ctx.Err() == nil && t.polling.Err() == nil
 }
 
 // refusedUntil keeps this process from a budget until an instant.

@@ -63,8 +63,7 @@ func (r *recorder) gather(group []job.Outcome) []job.Outcome {
 // write records a group. It outlives ctx's cancellation, not its deadline: what was seen at the price
 // of a call is not thrown away because somebody pressed Ctrl-C.
 func (r *recorder) write(group []job.Outcome) {
-	deadline, _ := r.ctx.Deadline()
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.ctx), deadline)
+	ctx, cancel := r.writing(r.deadline)
 	defer cancel()
 	recorded, err := r.stored(ctx, group)
 	if err != nil {
