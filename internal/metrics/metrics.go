@@ -20,7 +20,7 @@ type Store interface {
 // Options are the parts of the metrics.
 type Options struct {
 	Open    func(context.Context) (Store, error) // called once per scrape; the caller keeps the store open between them
-	Refused func() Refused                       // nil: nothing was
+	Refused func() Refused
 	Version string
 	Now     func() time.Time
 	Log     *slog.Logger // nil: no log
@@ -34,9 +34,6 @@ type Refused struct{ Keys, Pushes int64 }
 func New(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Refused == nil {
-		o.Refused = func() Refused { return Refused{} }
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		st, err := read(r.Context(), o.Open)

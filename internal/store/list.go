@@ -20,16 +20,15 @@ var searchTime = 5 * time.Second // a test shortens it
 
 // Jobs lists jobs that f chooses, the most recently changed first, from beyond after.
 func (s *Store) Jobs(ctx context.Context, f job.Filter, after *job.Place, limit int) ([]job.Listed, error) {
-	list := func(ctx context.Context) ([]job.Listed, error) { return s.list(ctx, f, after, limit) }
-	if f.Text == "" {
-		return list(ctx)
+	if f.Text != "" {
+		return s.search(ctx, f, after, limit)
 	}
-	return s.search(ctx, list)
+	return s.list(ctx, f, after, limit)
 }
 
 // search runs a list that looks for a text. One that takes too long is ended and not tried again: it
 // would take as long the next time.
-func (s *Store) search(ctx context.Context, list func(context.Context) ([]job.Listed, error)) ([]job.Listed, error) {
+func (s *Store) search(ctx context.Context, f job.Filter, after *job.Place, limit int) ([]job.Listed, error) {
 	limited, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
 	select {
@@ -38,7 +37,7 @@ func (s *Store) search(ctx context.Context, list func(context.Context) ([]job.Li
 	case <-limited.Done():
 		return nil, &job.NotReadyError{Reason: fmt.Sprintf("%d other searches for a text are under way; try again", mostSearches), Err: limited.Err()}
 	}
-	found, err := list(limited)
+	found, err := s.list(limited, f, after, limit)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		return nil, &job.NotReadyError{Reason: fmt.Sprintf("the search for this text took longer than %s and was ended: narrow it by provider, scope or phase", searchTime), Err: err}
 	}

@@ -48,8 +48,9 @@ func TestWrongSettingsAreNamedNotQuoted(t *testing.T) {
 	}
 }
 
-// What was found some minutes ago serves requests; /readyz tells how it is now.
-func TestReadyIsAskedAnew(t *testing.T) {
+// migrated is the path of a new database whose schema is right.
+func migrated(t *testing.T) string {
+	t.Helper()
 	path := t.TempDir() + "/m.db"
 	db, err := store.Open(secret.New("sqlite:"+path), store.Options{})
 	if err != nil {
@@ -59,6 +60,12 @@ func TestReadyIsAskedAnew(t *testing.T) {
 	if _, err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	return path
+}
+
+// What was found some minutes ago serves requests; /readyz tells how it is now.
+func TestReadyIsAskedAnew(t *testing.T) {
+	path := migrated(t)
 	s := &api.Server{Log: app.NewLog(io.Discard), Place: config.Local, Local: true}
 	defer func() { _ = s.Close() }()
 	handler := s.Handler(map[string]string{"MIGWATCH_DATABASE_URL": "sqlite:" + path})

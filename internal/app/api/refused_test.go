@@ -10,21 +10,11 @@ import (
 	"migwatch/internal/app"
 	"migwatch/internal/app/api"
 	"migwatch/internal/config"
-	"migwatch/internal/secret"
-	"migwatch/internal/store"
 )
 
 // Whatever strangers try, over the API, the page or the callback, shows in the metrics, and not line by line in the log.
 func TestRefusedRequestsAreCounted(t *testing.T) {
-	path := t.TempDir() + "/m.db"
-	db, err := store.Open(secret.New("sqlite:"+path), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	if _, err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	path := migrated(t)
 	const key = "canary-admin-key-5d21"
 	var log bytes.Buffer
 	s := &api.Server{Log: app.NewLog(&log), Place: config.Query}
