@@ -49,18 +49,18 @@ func (cmd *keyCmd) Run(sh *shell) error {
 		kind, key = "encryption", secret.GenerateEncryptionKey()
 		where = "Put it first into MIGWATCH_ENCRYPTION_KEYS of both functions, before the older ones; without it what it encrypts is lost."
 	}
+	ownersOnly(sh.out)
 	if sh.JSON {
 		return printJSON(sh.out, map[string]string{"kind": kind, "key": key.Reveal()})
 	}
 	if isTerminal(sh.out) {
 		fmt.Fprintln(sh.err, where)
 	}
-	ownersOnly(sh.out)
 	_, err := fmt.Fprintln(sh.out, key.Reveal())
 	return err
 }
 
-// ownersOnly keeps others from reading the file that stdout was redirected to.
+// ownersOnly keeps others from reading the file that stdout was redirected to, a new one or an old one.
 func ownersOnly(out any) {
 	if f, ok := out.(*os.File); ok {
 		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {

@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -26,6 +27,8 @@ type dialect struct {
 	open      func(maxConns int) (write, read *sql.DB, err error)
 	dialector func(pool *sql.DB) gorm.Dialector
 	diagnose  func(err error) fault
+	// tryTimeout is the longest one try may take.
+	tryTimeout time.Duration
 	// unreachable is what to say of a database that gives no answer and no reason.
 	unreachable string
 }

@@ -96,6 +96,12 @@ func ShortenSearches(to time.Duration) (restore func()) {
 	return func() { searchTime = whole }
 }
 
+// ReadWithin runs a statement that reads, as the store does, with so long for a try from now on.
+func (s *Store) ReadWithin(ctx context.Context, try time.Duration, statement string) error {
+	s.d.tryTimeout = try
+	return s.query(ctx, func(db *gorm.DB) error { return db.Exec(statement).Error })
+}
+
 // HoldSearches takes every place for searches until release.
 func (s *Store) HoldSearches() (release func()) {
 	for range mostSearches {

@@ -29,14 +29,16 @@ func (s *Store) Jobs(ctx context.Context, f job.Filter, after *job.Place, limit 
 // search runs a list that looks for a text. One that takes too long is ended and not tried again: it
 // would take as long the next time.
 func (s *Store) search(ctx context.Context, f job.Filter, after *job.Place, limit int) ([]job.Listed, error) {
-	limited, cancel := context.WithTimeout(ctx, searchTime)
+	waiting, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
 	select {
 	case s.searches <- struct{}{}:
 		defer func() { <-s.searches }()
-	case <-limited.Done():
-		return nil, &job.NotReadyError{Reason: fmt.Sprintf("%d other searches for a text are under way; try again", mostSearches), Err: limited.Err()}
+	case <-waiting.Done():
+		return nil, &job.NotReadyError{Reason: fmt.Sprintf("%d other searches for a text are under way; try again", mostSearches), Err: waiting.Err()}
 	}
+	limited, cancel := context.WithTimeout(ctx, searchTime)
+	defer cancel()
 	found, err := s.list(limited, f, after, limit)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		return nil, &job.NotReadyError{Reason: fmt.Sprintf("the search for this text took longer than %s and was ended: narrow it by provider, scope or phase", searchTime), Err: err}

@@ -85,7 +85,7 @@ func (s *Store) migrationLock(pool *sql.DB) migrationLock {
 		first:      `INSERT INTO migration_lock (id, holder, until_ms) VALUES (1, '', 0)`,
 		swap:       s.d.sql(`UPDATE migration_lock SET holder = '` + token + `', ` + until + ` WHERE id = 1 AND (until_ms <= {clock} OR holder = '` + token + `')`),
 		free:       `UPDATE migration_lock SET holder = '', until_ms = 0 WHERE id = 1 AND holder = '` + token + `'`,
-		worthwhile: s.worthwhile,
+		worthwhile: func(err error) bool { return worthwhile(s.d.diagnose(err), err) },
 		absent:     func(err error) bool { return s.d.diagnose(err) == absent },
 		renew:      s.d.name != "sqlite", // its one writing connection is the migration's
 	}

@@ -48,6 +48,7 @@ func mysqlDialect(d dburl.Database) (dialect, error) {
 			return mysql.New(mysql.Config{Conn: pool, SkipInitializeWithVersion: true})
 		},
 		diagnose:    mysqlFault,
+		tryTimeout:  tryTimeout,
 		unreachable: unreachable,
 	}, nil
 }

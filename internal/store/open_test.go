@@ -199,13 +199,19 @@ func TestSQLiteFilesThatCannotBeUsed(t *testing.T) {
 
 func TestSQLiteFilesAreTheirOwners(t *testing.T) {
 	folder := t.TempDir()
-	s := migrated(t, at("sqlite:"+filepath.Join(folder, "x.db")))(t, store.Options{})
-	if _, err := s.Due(t.Context()); err != nil {
+	link := filepath.Join(t.TempDir(), "link.db") // to a file that is not there yet
+	if err := os.Symlink(filepath.Join(folder, "linked.db"), link); err != nil {
 		t.Fatal(err)
 	}
+	for _, path := range []string{filepath.Join(folder, "x.db"), link} {
+		s := migrated(t, at("sqlite:"+path))(t, store.Options{})
+		if _, err := s.Due(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	files, err := os.ReadDir(folder)
-	if err != nil || len(files) < 3 {
-		t.Errorf("%v, %v: no database with its log beside it", files, err)
+	if err != nil || len(files) < 6 {
+		t.Errorf("%v, %v: no databases with their logs beside them", files, err)
 	}
 	for _, f := range files {
 		if info, err := f.Info(); err != nil || info.Mode().Perm() != 0o600 {

@@ -45,6 +45,7 @@ func postgresDialect(d dburl.Database) (dialect, error) {
 		},
 		dialector:   func(pool *sql.DB) gorm.Dialector { return postgres.New(postgres.Config{Conn: pool}) },
 		diagnose:    postgresFault,
+		tryTimeout:  tryTimeout,
 		unreachable: unreachable,
 	}, nil
 }

@@ -40,10 +40,13 @@ func (s *Store) again(ctx context.Context, work func(ctx context.Context) error)
 
 // try runs work once, and tells whether what it failed with is the last word.
 func (s *Store) try(ctx context.Context, work func(ctx context.Context) error) (last bool, err error) {
-	try, cancel := context.WithTimeout(ctx, tryTimeout)
+	try, cancel := context.WithTimeout(ctx, s.d.tryTimeout)
 	defer cancel()
-	err = work(try)
-	return err != nil && !s.worthwhile(err) && (try.Err() == nil || ctx.Err() != nil), err
+	if err = work(try); err == nil {
+		return false, nil
+	}
+	found := s.d.diagnose(err)
+	return found == slow || !worthwhile(found, err) && (try.Err() == nil || ctx.Err() != nil), err
 }
 
 func (s *Store) tryMore(ctx context.Context, work func(ctx context.Context) error, first error) error {
@@ -67,9 +70,10 @@ func (s *Store) tryMore(ctx context.Context, work func(ctx context.Context) erro
 	return err
 }
 
-// worthwhile reports whether what failed with err may succeed when it is run again.
-func (s *Store) worthwhile(err error) bool {
-	switch s.d.diagnose(err) {
+// worthwhile reports whether what failed with err, which the engine means as found, may succeed when it
+// is run again.
+func worthwhile(found fault, err error) bool {
+	switch found {
 	case passing, crowded:
 		return true
 	case nothing:
@@ -94,6 +98,7 @@ const (
 	full                   // no space is left
 	readonly               // a replica, or an instance locked for its disk
 	pooled                 // prepared statements are not where they were made
+	slow                   // a file did not answer in time, and would take as long again
 )
 
 // reasons say what mends a fault. They are fixed texts, so that none can show a password.
@@ -108,6 +113,7 @@ var reasons = map[fault]string{
 	full:      "the database of MIGWATCH_DATABASE_URL has no space left: enlarge its disk or prune",
 	readonly:  "the database of MIGWATCH_DATABASE_URL is read-only: name the primary, free its disk, or end the default_transaction_read_only of its role or database",
 	pooled:    "what lies in front of the database of MIGWATCH_DATABASE_URL (a transaction pooler?) does not keep prepared statements: add default_query_exec_mode=exec to the URL's query",
+	slow:      "the file of MIGWATCH_DATABASE_URL did not answer in time: its disk is slow or busy, or too much was asked at once",
 }
 
 // explain turns an error that means "no database" into one that says what mends it.

@@ -32,12 +32,18 @@ func sqliteDialect(path string) dialect {
 			return sqliteTranslator{sqlite.New(sqlite.Config{DriverName: sqliteDriver, Conn: pool})}
 		},
 		diagnose:    sqliteFault,
+		tryTimeout:  callTimeout, // there is no connection that could have died
 		unreachable: "the file of MIGWATCH_DATABASE_URL cannot be used: make its folder, allow writing there, and keep it off network file systems",
 	}
 }
 
 func sqliteFault(err error) fault {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return slow
+	}
 	switch sqliteCode(err) & 0xff { // the rest of the code is detail
+	case sqlite3.SQLITE_INTERRUPT:
+		return slow
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return passing
 	case sqlite3.SQLITE_FULL:
@@ -88,7 +94,10 @@ func openSQLite(path string, readers int) (*sql.DB, *sql.DB, error) {
 func ownersOnly(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return nil
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			return nil // not opened: closing it would end the locks of this process's other handles
+		}
+		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // a link to a file that is not there yet
 	}
 	if err == nil {
 		err = f.Close()
