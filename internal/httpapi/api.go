@@ -37,6 +37,9 @@ type Options struct {
 	Version string
 	// WrongKeys counts them. nil: a count of this API's own.
 	WrongKeys *Refusals
+	// Page answers a person who came to a path outside /v1/ that cannot be answered; err has GetStatus, and a
+	// text that may be shown. nil: everybody is answered with a problem.
+	Page func(w http.ResponseWriter, r *http.Request, err error)
 	// RequestID gives the platform's ID of the request, empty where there is none. May be nil.
 	RequestID func(context.Context) string
 }
@@ -72,7 +75,7 @@ func New(o Options) *API {
 func (a *API) Handle(pattern string, role secret.Role, h http.Handler) {
 	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		if err := a.admit(r, role); err != nil {
-			a.Fail(w, r, err)
+			a.refuse(w, r, err)
 			return
 		}
 		h.ServeHTTP(w, r)

@@ -64,7 +64,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := &answer{ResponseWriter: w, head: r.Method == http.MethodHead}
 	defer a.recovered(out, r)
 	if err := checkPath(r.URL); err != nil {
-		a.Fail(out, r, err)
+		a.refuse(out, r, err)
 		return
 	}
 	a.mux.ServeHTTP(out, r)
@@ -134,12 +134,21 @@ func (a *API) missed(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if allow == nil {
-		a.Fail(w, r, problem(codeNotFound, "nothing is here"))
+		a.refuse(w, r, problem(codeNotFound, "nothing is here"))
 		return
 	}
 	list := strings.Join(allow, ", ")
 	w.Header().Set("Allow", list)
-	a.Fail(w, r, problem(codeMethodNotAllowed, "this path takes "+list))
+	a.refuse(w, r, problem(codeMethodNotAllowed, "this path takes "+list))
+}
+
+// refuse answers a person, whose browser asks for HTML by name, with a page, and a program with a problem.
+func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if a.opt.Page == nil || strings.HasPrefix(r.URL.Path, "/v1/") || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		a.Fail(w, r, err)
+		return
+	}
+	a.opt.Page(w, r, a.problemOf(r, err))
 }
 
 // recovered turns a panic into a 500, or cuts the connection where the answer has begun.
@@ -157,7 +166,7 @@ func (a *API) recovered(w *answer, r *http.Request) {
 	if w.begun {
 		panic(http.ErrAbortHandler)
 	}
-	write(w, problem(codeInternal, internalDetail))
+	a.refuse(w, r, problem(codeInternal, internalDetail))
 }
 
 // panicText shows only what cannot hold a secret: texts of ours and of the runtime. An error may.

@@ -1,12 +1,16 @@
 package web
 
-import "net/http"
+import (
+	"cmp"
+	"net/http"
+)
 
 // message is a page that says why there is no other.
 type message struct {
 	frame
 	Status    int
-	Key       string // of the text below the headline
+	Name      string // of its texts; empty: the status's
+	Key       string // of the text below the headline; empty: the name's
 	Detail    string // in English, from where the error arose
 	RequestID string
 	SignIn    bool
@@ -18,17 +22,15 @@ type message struct {
 // statuses with texts of their own; the others have those of 500.
 var told = map[int]string{
 	http.StatusBadRequest: "400", http.StatusUnauthorized: "401", http.StatusForbidden: "403", http.StatusNotFound: "404",
+	http.StatusMethodNotAllowed: "404", http.StatusRequestURITooLong: "404",
 	http.StatusConflict: "409", http.StatusUnprocessableEntity: "422", http.StatusServiceUnavailable: "503",
 }
 
 func (v *visit) tell(m message) {
-	name, ok := told[m.Status]
-	if !ok {
-		name = "500"
+	if m.Name == "" {
+		m.Name = cmp.Or(told[m.Status], "500")
 	}
-	if m.Key == "" {
-		m.Key = "error." + name + ".text"
-	}
+	m.Key = cmp.Or(m.Key, "error."+m.Name+".text")
 	h := v.w.Header()
 	m.RequestID = h.Get("X-Request-Id")
 	if m.Next == "" {
@@ -38,6 +40,8 @@ func (v *visit) tell(m message) {
 		}
 	}
 	switch m.Status {
+	case http.StatusNotFound, http.StatusInternalServerError:
+		m.Detail = "" // the text says as much
 	case http.StatusUnauthorized:
 		m.Detail, m.SignIn = "", true
 		h.Set("WWW-Authenticate", "Bearer")
@@ -47,7 +51,7 @@ func (v *visit) tell(m message) {
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "10")
 	}
-	m.frame = v.frame(v.text.T("error." + name))
+	m.frame = v.frame(v.text.T("error." + m.Name))
 	m.frame.Plain = true
 	v.render(m.Status, "message", m)
 }

@@ -135,6 +135,37 @@ func TestJobPage(t *testing.T) {
 	}
 }
 
+// A person who lost the way is answered with a page, a program with a problem.
+func TestAddressesWithoutAPage(t *testing.T) {
+	r := newDemo(t, setup{})
+	people := r.browser().with("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+	for _, tt := range []struct {
+		path   string
+		status int
+		text   string
+	}{
+		{"/nope", http.StatusNotFound, "There is no such page"},
+		{"/jobs/xx", http.StatusNotFound, "There is no such page"},
+		{"/jobs//xx", http.StatusNotFound, "There is no such page"},
+		{"/" + strings.Repeat("x", 9000), http.StatusRequestURITooLong, "There is no such page"},
+		{"/preferences", http.StatusMethodNotAllowed, "this path takes POST"},
+	} {
+		a := people.get(tt.path)
+		if a.status != tt.status || a.header.Get("Content-Type") != "text/html; charset=utf-8" || a.header.Get("X-Request-Id") == "" {
+			t.Errorf("%.20s: %d %v", tt.path, a.status, a.header)
+		}
+		a.has(t, tt.text, "Back to all jobs")
+		program := r.browser().with("Accept", "*/*").get(tt.path)
+		if program.status != tt.status || program.header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%.20s: %d %v", tt.path, program.status, program.header)
+		}
+	}
+	people.with("Accept-Language", "zh-CN").get("/nope").has(t, "没有这个页面")
+	if a := people.get("/v1/nope"); a.header.Get("Content-Type") != "application/problem+json" {
+		t.Error("a page in the API", a.header)
+	}
+}
+
 func TestSnapshotPages(t *testing.T) {
 	r := newRig(t, setup{skew: time.Hour})
 	var steps []step

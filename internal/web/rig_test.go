@@ -75,14 +75,16 @@ func (r *rig) serve(o setup) {
 	if o.noKeys {
 		keys = secret.Keys{}
 	}
+	var ui *web.UI
 	api := httpapi.New(httpapi.Options{
+		Page: func(w http.ResponseWriter, r *http.Request, err error) { ui.Fail(w, r, err) },
 		Open: func(context.Context) (httpapi.Store, error) { return r.store, nil }, Ready: r.store.Ready, Keys: keys,
 		PublicRead: o.public, Local: !o.cloud, Cloud: o.cloud, Now: now, Log: log,
 	})
 	if o.open == nil {
 		o.open = func(context.Context) (web.Store, error) { return r.store, nil }
 	}
-	ui := web.New(web.Options{Open: o.open, Access: api.Access, Keys: keys, FileURLs: !o.noFiles, Cloud: o.cloud, Now: now, Log: log, Version: "v0.0.0-test"})
+	ui = web.New(web.Options{Open: o.open, Access: api.Access, Keys: keys, FileURLs: !o.noFiles, Cloud: o.cloud, Now: now, Log: log, Version: "v0.0.0-test"})
 	ui.Mount(func(pattern string, h http.Handler) { api.Handle(pattern, secret.RoleNone, h) })
 	srv := httptest.NewServer(api)
 	r.t.Cleanup(srv.Close)

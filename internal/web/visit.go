@@ -186,7 +186,7 @@ func (v *visit) fail(err error) {
 	case errors.As(err, &bad):
 		m.Status, m.Detail = http.StatusUnprocessableEntity, bad.Error()
 	case errors.Is(err, job.ErrNotWatched):
-		m.Status = http.StatusNotFound
+		m.Status, m.Name = http.StatusNotFound, "job"
 	case errors.Is(err, job.ErrPaused):
 		m.Status = http.StatusConflict
 	case errors.As(err, &unready):

@@ -63,6 +63,11 @@ func New(o Options) *UI {
 	return &UI{opt: o, csrf: http.NewCrossOriginProtection()}
 }
 
+// Fail answers with a page that says what err, which has GetStatus, means to a person.
+func (u *UI) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	u.page(secret.RoleNone, func(*visit) error { return err }).ServeHTTP(w, r)
+}
+
 const jobPath = "/jobs/{provider}/{scope}/{job_id}"
 
 // Mount names every pattern of the pages to handle. No key may be asked for outside: the pages ask

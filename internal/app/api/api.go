@@ -85,10 +85,7 @@ func (s *Server) build(settings config.Settings, wrong error) http.Handler {
 		db, err := s.database.Open(ctx, settings)
 		return db, logged(err)
 	}
-	s.counted.Do(func() {
-		s.keys = httpapi.NewRefusals(s.Log.Logger, "wrong API keys were presented")
-		s.pushes = httpapi.NewRefusals(s.Log.Logger, "ticket pushes were refused")
-	})
+	s.counted.Do(s.count)
 	o := httpapi.Options{
 		Open: func(ctx context.Context) (httpapi.Store, error) { return open(ctx) },
 		Ready: func(ctx context.Context) error {
@@ -111,14 +108,22 @@ func (s *Server) build(settings config.Settings, wrong error) http.Handler {
 	if wrong != nil {
 		o.Broken = app.NotReady(wrong)
 	}
+	var pages *web.UI
+	o.Page = func(w http.ResponseWriter, r *http.Request, err error) { pages.Fail(w, r, err) }
 	a := httpapi.New(o)
 	a.Handle("POST /wechat/callback", secret.RoleNone, s.callback(a, settings, open))
 	a.Handle("GET /metrics", secret.RoleRead, s.metrics(a, open))
-	web.New(web.Options{
+	pages = web.New(web.Options{
 		Open:   func(ctx context.Context) (web.Store, error) { return open(ctx) },
 		Access: a.Access, Keys: o.Keys, FileURLs: o.FileURLs, Cloud: o.Cloud, Now: o.Now, Log: o.Log, Version: o.Version,
-	}).Mount(func(pattern string, h http.Handler) { a.Handle(pattern, secret.RoleNone, h) })
+	})
+	pages.Mount(func(pattern string, h http.Handler) { a.Handle(pattern, secret.RoleNone, h) })
 	return a
+}
+
+func (s *Server) count() {
+	s.keys = httpapi.NewRefusals(s.Log.Logger, "wrong API keys were presented")
+	s.pushes = httpapi.NewRefusals(s.Log.Logger, "ticket pushes were refused")
 }
 
 // metrics serves the figures; what keeps it from them is a problem like any other.

@@ -89,3 +89,27 @@ func TestReadyIsAskedAnew(t *testing.T) {
 	}
 	ask("/readyz", http.StatusServiceUnavailable)
 }
+
+// Also where the settings are wrong, a person gets a page and a program a problem.
+func TestPeopleGetPages(t *testing.T) {
+	for _, url := range []string{"sqlite:" + migrated(t), "nonsense"} {
+		s := &api.Server{Log: app.NewLog(io.Discard), Place: config.Local, Local: true}
+		handler := s.Handler(map[string]string{"MIGWATCH_DATABASE_URL": url, "MIGWATCH_ADMIN_KEYS": "mwk_4kUq8vTzR2nWxYb7"})
+		for path, want := range map[string]int{"/nope": http.StatusNotFound, "/metrics": http.StatusUnauthorized} {
+			if path == "/metrics" && url == "nonsense" {
+				want = http.StatusServiceUnavailable
+			}
+			for accept, kind := range map[string]string{"text/html, */*": "text/html; charset=utf-8", "*/*": "application/problem+json"} {
+				w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil)
+				r.Header.Set("Accept", accept)
+				handler.ServeHTTP(w, r)
+				if got := w.Header().Get("Content-Type"); w.Code != want || got != kind {
+					t.Errorf("%s of %s for %s: %d, %s", path, url, accept, w.Code, got)
+				}
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
