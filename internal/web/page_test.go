@@ -222,6 +222,12 @@ func TestFileLink(t *testing.T) {
 	if strings.Contains(r.logs.String(), canary) {
 		t.Error("the link is in the log")
 	}
+	r.skew -= time.Hour
+	r.openStore()
+	r.serve(setup{})
+	a = r.signedIn(adminKey).get(exportJob)
+	a.hasNot(t, canary)
+	a.has(t, "sealed with none of MIGWATCH_ENCRYPTION_KEYS")
 }
 
 func TestSeries(t *testing.T) {

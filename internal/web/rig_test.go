@@ -50,22 +50,30 @@ type setup struct {
 func newRig(t testing.TB, o setup) *rig {
 	t.Helper()
 	r := &rig{t: t, path: filepath.Join(t.TempDir(), "web.db"), skew: o.skew, logs: &lockedBuffer{}}
-	keyring, err := secret.NewKeyring([]secret.Text{secret.GenerateEncryptionKey()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.store, err = store.Open(secret.New("sqlite:"+r.path), store.Options{Keys: keyring}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = r.store.Close() })
+	r.openStore()
 	if _, err := r.store.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	var err error
 	if r.start, err = r.store.Now(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r.serve(o)
 	return r
+}
+
+// openStore opens the database with an encryption key of its own: what another one sealed stays closed.
+func (r *rig) openStore() {
+	r.t.Helper()
+	keyring, err := secret.NewKeyring([]secret.Text{secret.GenerateEncryptionKey()})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if r.store, err = store.Open(secret.New("sqlite:"+r.path), store.Options{Keys: keyring}); err != nil {
+		r.t.Fatal(err)
+	}
+	db := r.store
+	r.t.Cleanup(func() { _ = db.Close() })
 }
 
 func (r *rig) serve(o setup) {
