@@ -36,6 +36,7 @@ func document(version string) []byte {
 	o := h.OpenAPI()
 	o.Info.Description = aboutAPI
 	o.Info.License = &huma.License{Name: "MIT", Identifier: "MIT"}
+	o.Servers = []*huma.Server{{URL: ".", Description: "Where this document is."}}
 	o.Tags = []*huma.Tag{
 		{Name: "jobs", Description: "What is watched, and how it stands."},
 		{Name: "events", Description: "What changed, to be followed."},
@@ -48,6 +49,9 @@ func document(version string) []byte {
 	}}
 	o.Components.Headers = headers()
 	a.routes(h, true)
+	for _, p := range o.Paths["/v1/events"].Get.Parameters {
+		p.Schema.PatternDescription = "" // for messages; OpenAPI has no such word
+	}
 	body, err := json.Marshal(o)
 	if err != nil {
 		panic(err) // it is the same every time; a test builds it
@@ -67,7 +71,6 @@ func headers() map[string]*huma.Header {
 		"ETag":             text("Strong: the digest of the exact body."),
 		"Link":             text(`The next page, rel="next"; absent on the last.`),
 		"Location":         text("Where the new job is."),
-		"Allow":            text("The methods the path takes."),
 		"Retry-After":      text("How many seconds to wait."),
 		"WWW-Authenticate": text("Bearer."),
 	}
@@ -87,17 +90,12 @@ func describe(h huma.API, op *huma.Operation, r route) {
 	op.Summary = r.summary
 	op.Description = r.about
 	op.Responses = map[string]*huma.Response{}
-	codes := r.problems
-	switch needs(r.method + " " + r.path) {
-	case secret.RoleRead:
-		op.Description = strings.TrimSpace(op.Description + "\n\nNeeds a read key.")
-		codes = append([]code{codeUnauthorized, codeForbidden, codeInvalid, codeNotReady}, codes...)
-	case secret.RoleAdmin:
-		op.Description = strings.TrimSpace(op.Description + "\n\nNeeds an admin key.")
-		codes = append([]code{codeUnauthorized, codeForbidden, codeInvalid, codeNotReady}, codes...)
-	}
-	if needs(r.method+" "+r.path) != secret.RoleNone {
+	codes := append([]code{codeInvalid}, r.problems...)
+	op.Security = []map[string][]string{} // none, and said so
+	if need := needs(r.method + " " + r.path); need != secret.RoleNone {
+		op.Description = strings.TrimSpace(op.Description + "\n\n" + map[secret.Role]string{secret.RoleRead: "Needs a read key.", secret.RoleAdmin: "Needs an admin key."}[need])
 		op.Security = []map[string][]string{{"key": {}}}
+		codes = append(codes, codeUnauthorized, codeForbidden, codeNotReady)
 	}
 	// huma writes its own headers and schema into the first status it knows: give it ours.
 	op.DefaultStatus = r.answers[0].status

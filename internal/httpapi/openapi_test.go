@@ -39,6 +39,9 @@ func TestOpenAPIHasTheContract(t *testing.T) {
 	if !strings.HasPrefix(doc["openapi"].(string), "3.1.") {
 		t.Errorf("version %v", doc["openapi"])
 	}
+	if servers, _ := doc["servers"].([]any); len(servers) != 1 || servers[0].(object)["url"] != "." {
+		t.Errorf("servers %v: where the document lies, also below a prefix, is where the paths begin", doc["servers"])
+	}
 	const one = "/v1/jobs/{provider}/{scope}/{job_id}"
 	reading := "401 unauthorized, 403 forbidden, 422 invalid_request, 500 internal, 503 not_ready"
 	routes := map[string]struct{ answers, problems, query string }{
@@ -50,9 +53,9 @@ func TestOpenAPIHasTheContract(t *testing.T) {
 		"put " + one:              {"200 201", reading + ", 400 bad_request, 408 request_timeout, 413 payload_too_large, 415 unsupported_media_type", ""},
 		"delete " + one:           {"204", reading + ", 404 job_not_found", ""},
 		"post " + one + "/poll":   {"202", reading + ", 404 job_not_found, 409 job_paused", ""},
-		"get /healthz":            {"200", "500 internal", ""},
-		"get /readyz":             {"200", "500 internal, 503 not_ready", ""},
-		"get /openapi.json":       {"200", "500 internal", ""},
+		"get /healthz":            {"200", "422 invalid_request, 500 internal", ""},
+		"get /readyz":             {"200", "422 invalid_request, 500 internal, 503 not_ready", ""},
+		"get /openapi.json":       {"200", "422 invalid_request, 500 internal", ""},
 	}
 	found := 0
 	for path, item := range doc["paths"].(object) {
@@ -104,7 +107,8 @@ func checkOperation(t *testing.T, doc object, name string, op object, answers, p
 		t.Errorf("%s: %v %v, want %s %v", name, good, bad, answers, want)
 	}
 	checkParameters(t, name, op, query)
-	if secured := op["security"] != nil; secured != strings.Contains(name, "/v1/") || op["summary"] == nil || op["operationId"] == nil {
+	security, said := op["security"].([]any)
+	if secured := len(security) > 0; !said || secured != strings.Contains(name, "/v1/") || op["summary"] == nil || op["operationId"] == nil {
 		t.Errorf("%s: security %v, summary %v", name, op["security"], op["summary"])
 	}
 }

@@ -4,6 +4,7 @@
 package deploy
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -18,13 +19,14 @@ import (
 
 const root = "../.."
 
-// TestWithTheTool runs the Node tests against a package built here.
-func TestWithTheTool(t *testing.T) {
+// needNode skips a test where Node or a package of it is not here, and fails where it must be.
+func needNode(t *testing.T, name string) {
+	t.Helper()
 	missing := ""
 	if _, err := exec.LookPath("node"); err != nil {
 		missing = "node is not installed"
-	} else if _, err := os.Stat("node_modules/@serverless/components"); err != nil {
-		missing = "node_modules is missing"
+	} else if _, err := os.Stat(filepath.Join("node_modules", name)); err != nil {
+		missing = "node_modules/" + name + " is missing"
 	}
 	switch {
 	case missing == "":
@@ -33,6 +35,11 @@ func TestWithTheTool(t *testing.T) {
 	default:
 		t.Skipf("%s; make check-deploy installs it and runs this", missing)
 	}
+}
+
+// TestWithTheTool runs the Node tests against a package built here.
+func TestWithTheTool(t *testing.T) {
+	needNode(t, "@serverless/components")
 	if testing.Short() {
 		t.Skip("builds the package")
 	}
@@ -47,6 +54,18 @@ func TestWithTheTool(t *testing.T) {
 	}
 	if n := regexp.MustCompile(`(?m)^# pass (\d+)$`).FindSubmatch(b); n == nil || string(n[1]) == "0" || !regexp.MustCompile(`(?m)^# skipped 0$`).Match(b) {
 		t.Fatalf("not every test ran:\n%s", b)
+	}
+}
+
+// TestOpenAPIPassesItsLinter lets redocly judge the document that httpapi's own tests compare with what is
+// served. It is kept from asking for newer versions of itself.
+func TestOpenAPIPassesItsLinter(t *testing.T) {
+	needNode(t, "@redocly/cli")
+	lint := exec.CommandContext(t.Context(), "node", "node_modules/@redocly/cli/bin/cli.js", "lint", "--max-problems=1000", root+"/internal/httpapi/testdata/openapi.json")
+	lint.Env = append(os.Environ(), "REDOCLY_TELEMETRY=off", "REDOCLY_SUPPRESS_UPDATE_NOTICE=true")
+	b, err := lint.CombinedOutput()
+	if err != nil || !bytes.Contains(b, []byte("Your API description is valid")) || bytes.Contains(b, []byte("Warning was generated")) {
+		t.Fatalf("%v\n%s", err, b)
 	}
 }
 
