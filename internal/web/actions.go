@@ -73,31 +73,6 @@ func change(v *visit, s Store, k job.Key, c job.Change) error {
 	return err
 }
 
-// watch begins to watch the job that the form names.
-func (u *UI) watch(v *visit) error {
-	f := v.r.PostForm
-	k := job.Key{Provider: job.Provider(f.Get("provider")), Scope: strings.TrimSpace(f.Get("scope")), ID: strings.TrimSpace(f.Get("job_id"))}
-	if err := k.Validate(); err != nil {
-		return err
-	}
-	var c job.Change
-	if strings.TrimSpace(f.Get("label")) != "" {
-		label, err := labelOf(f)
-		if err != nil {
-			return err
-		}
-		c.Label = &label
-	}
-	s, err := v.store()
-	if err != nil {
-		return err
-	}
-	if _, _, err := s.Watch(v.r.Context(), k, c); err != nil {
-		return err
-	}
-	return v.redirect(jobPathOf(k) + "?done=watch")
-}
-
 func labelOf(f url.Values) (string, error) {
 	label := strings.TrimSpace(f.Get("label"))
 	return label, job.CheckLabel(label)

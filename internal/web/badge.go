@@ -54,7 +54,7 @@ func (u *UI) badge(w http.ResponseWriter, r *http.Request) {
 	var stated interface{ GetStatus() int }
 	switch {
 	case err == nil:
-		left, right, colour = badgeName(j), text.word("phase", j.Phase), badgeColours[j.Phase]
+		left, right, colour = badgeName(j), v.stateOf(j, u.opt.Now()).Word, badgeColours[j.Phase]
 		if j.Latest != nil && j.Latest.Progress != nil && j.Phase == job.Running {
 			right += " " + strconv.FormatInt(*j.Latest.Progress, 10) + "%"
 		}

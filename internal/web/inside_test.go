@@ -2,6 +2,7 @@ package web
 
 import (
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -58,7 +59,7 @@ func TestCatalogs(t *testing.T) {
 }
 
 // wordGroups are texts whose keys are put together in Go.
-var wordGroups = map[string]bool{"phase": true, "advice": true, "done": true, "error": true, "job": true}
+var wordGroups = map[string]bool{"phase": true, "means": true, "wrong": true, "advice": true, "done": true, "error": true, "job": true}
 
 func words[T ~string](list []T) []string {
 	var out []string
@@ -116,6 +117,43 @@ func TestSpan(t *testing.T) {
 	} {
 		if got := [2]string{catalogs()["en"].Span(d), catalogs()["zh"].Span(d)}; got != want {
 			t.Errorf("%v is %q", d, got)
+		}
+	}
+}
+
+// What DTS's check tells is never told as the migration's.
+func TestStates(t *testing.T) {
+	for _, p := range job.Phases {
+		for lang, ended := range map[string]map[job.Phase]string{
+			"en": {job.Succeeded: "Check passed", job.Failed: "Check not passed"},
+			"zh": {job.Succeeded: "校验通过", job.Failed: "校验未通过"},
+		} {
+			of, other := catalogs()[lang].state(job.DTS, p), catalogs()[lang].state(job.WeChat, p)
+			if want := ended[p]; want != "" && (of.Word != want || of.Word == other.Word || of.Means == other.Means) {
+				t.Errorf("%s %s: %q (%s), and for WeChat %q (%s)", lang, p, of.Word, of.Means, other.Word, other.Means)
+			}
+			if strings.Contains(other.Word+other.Means, "DTS") {
+				t.Errorf("%s: WeChat's %s tells of DTS: %s", lang, p, other.Means)
+			}
+		}
+	}
+}
+
+func TestPasted(t *testing.T) {
+	for _, test := range []struct{ scope, id, want string }{
+		{"", "dts/ap-shanghai/dts-dau5czmd", "dts/ap-shanghai/dts-dau5czmd"},
+		{"", "wechat/prod-1a2b3c/100071736", "wechat/prod-1a2b3c/100071736"},
+		{"wechat/prod-1a2b3c/100071736", "", "wechat/prod-1a2b3c/100071736"},
+		{"", "https://migwatch.example.com/ops/jobs/dts/ap-beijing/dts-1?done=poll#snapshots", "dts/ap-beijing/dts-1"},
+		{"", "https://console.cloud.tencent.com/dts/migration/detail/dts-dau5czmd?region=ap-guangzhou", "dts/ap-guangzhou/dts-dau5czmd"},
+		{"ap-shanghai", "https://console.cloud.tencent.com/dts/detail/dts-dau5czmd", "dts/ap-shanghai/dts-dau5czmd"},
+		{"https://console.cloud.tencent.com/dts/detail/dts-dau5czmd", "", "dts//dts-dau5czmd"},
+		{" ap-shanghai ", " dts-1 ", "dts/ap-shanghai/dts-1"},
+		{"ap-shanghai", "https://example.com/nothing", "dts/ap-shanghai/https://example.com/nothing"},
+	} {
+		f := newWatchForm(url.Values{"provider": {"dts"}, "scope": {test.scope}, "job_id": {test.id}})
+		if k, _, _ := f.check(); k.String() != test.want {
+			t.Errorf("%q and %q are %s, want %s", test.scope, test.id, k, test.want)
 		}
 	}
 }

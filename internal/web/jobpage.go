@@ -33,6 +33,7 @@ type jobPage struct {
 
 type snapshotRow struct {
 	job.Snapshot
+	State       state
 	First, Last stamp
 	Meter       meter
 	Lasted      string
@@ -49,19 +50,16 @@ func (s snapshotRow) CheckKey() string {
 }
 
 type changeRow struct {
-	From, To job.Phase
+	From, To state
 	At       stamp
-	Ago      string
-	Seq      int64
+	Ago      moment
 	Message  string
 }
 
 type fileView struct {
-	Available bool
-	ExpiresAt stamp
-	Left      string
-	URL       string // "": not shown to this visit
-	Sealed    bool   // there is one, which no key here opens
+	URL  string // "": not shown to this visit
+	Why  string // … and the key of the text that says why
+	Left *moment
 }
 
 func (u *UI) job(v *visit) error {
@@ -87,7 +85,7 @@ func (u *UI) job(v *visit) error {
 		return err
 	}
 	if j.Latest != nil {
-		latest := v.snapshot(*j.Latest)
+		latest := v.snapshot(k.Provider, *j.Latest)
 		p.Latest = &latest
 	}
 	slices.Reverse(story)
@@ -111,13 +109,13 @@ func (p *jobPage) page(v *visit, s Store, newest []job.Snapshot) error {
 		p.Older = p.Row.Href + "?before=" + strconv.FormatInt(rows[snapshotsPerPage-1].Seq, 10) + "#snapshots"
 	}
 	for _, r := range rows {
-		p.Snapshots = append(p.Snapshots, v.snapshot(r))
+		p.Snapshots = append(p.Snapshots, v.snapshot(p.Job.Key.Provider, r))
 	}
 	return nil
 }
 
-func (v *visit) snapshot(s job.Snapshot) snapshotRow {
-	return snapshotRow{s, at(s.FirstObservedAt), at(s.LastObservedAt), meterOf(s.Seen, s.Phase),
+func (v *visit) snapshot(p job.Provider, s job.Snapshot) snapshotRow {
+	return snapshotRow{s, v.text.state(p, s.Phase), at(s.FirstObservedAt), at(s.LastObservedAt), meterOf(p, s.Seen, s.Phase),
 		v.text.Span(s.LastObservedAt.Sub(s.FirstObservedAt))}
 }
 
@@ -128,14 +126,14 @@ func (p *jobPage) tell(v *visit, story []job.Snapshot) {
 	whole := len(story) > 0 && story[0].Seq == 1
 	p.Timeline = v.timeline(p.Job, spells, whole)
 	for i, s := range spells {
-		from := job.Pending // what a job is before it is first seen
+		from := v.text.unseen("")
 		if i > 0 {
-			from = spells[i-1].Phase
+			from = v.text.state(p.Job.Key.Provider, spells[i-1].Phase)
 		}
-		if i == 0 && (!whole || s.Phase == from) {
+		if i == 0 && (!whole || s.Phase == job.Pending) {
 			continue
 		}
-		p.Changes = append(p.Changes, changeRow{from, s.Phase, at(s.From), v.text.Ago(s.From, now), s.Seq, s.Message})
+		p.Changes = append(p.Changes, changeRow{from, v.text.state(p.Job.Key.Provider, s.Phase), at(s.From), v.text.moment("ago", s.From, now), s.Message})
 	}
 	slices.Reverse(p.Changes)
 	p.Chart = drawable(story)
@@ -159,8 +157,23 @@ func (v *visit) file(j job.Job) *fileView {
 		return nil
 	}
 	now := v.u.opt.Now()
-	f := &fileView{Available: j.File.ExpiresAt.After(now), Sealed: j.File.Sealed, ExpiresAt: at(j.File.ExpiresAt), Left: v.text.Span(j.File.ExpiresAt.Sub(now))}
-	if f.Available && v.u.opt.FileURLs && v.admin() && v.keyed && j.File.URL != nil {
+	if !j.File.ExpiresAt.After(now) {
+		return &fileView{Why: "file.expired"}
+	}
+	left := v.text.moment("file.left", j.File.ExpiresAt, now)
+	f := &fileView{Left: &left}
+	switch {
+	case v.u.opt.Keys.Empty():
+		f.Why = "file.nokeys"
+	case !v.admin() || !v.keyed:
+		f.Why = "file.admin"
+	case !v.u.opt.FileURLs:
+		f.Why = "file.off"
+	case j.File.Sealed:
+		f.Why = "file.sealed"
+	case j.File.URL == nil:
+		f.Why = "file.unkept"
+	default:
 		f.URL = j.File.URL.Reveal()
 	}
 	return f

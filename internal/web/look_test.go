@@ -24,7 +24,7 @@ func TestBrowser(t *testing.T) {
 		name string
 		run  func(*testing.T, *rig, *tab)
 	}{
-		{"overview", seesAll}, {"filter", filters}, {"search while typing", searches}, {"job page", seesJob}, {"news arrive", getsNews},
+		{"overview", seesAll}, {"filter", filters}, {"search while typing", searches}, {"job page", seesJob}, {"news arrive", getsNews}, {"news disturb nothing", keepsPlace}, {"times go on", countsOn}, {"old news", tellsAge}, {"printing", prints}, {"timeline", fitsTimeline}, {"examples", showsExamples},
 		{"language", switchesLanguage}, {"colours", switchesColours}, {"phone", fitsPhones}, {"keyboard", usesKeys}, {"without scripts", hasNoScripts}, {"actions", acts},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -71,8 +71,11 @@ func seesAll(t *testing.T, _ *rig, tab *tab) {
 	if got := eval[string](tab, `document.querySelector('.jobs .small time').textContent`); !strings.Contains(got, want) {
 		t.Errorf("%s is shown as %s", utc, got)
 	}
-	// Every phase has a colour, a shape and a word of its own.
-	for _, property := range []string{`getComputedStyle(p).color`, `p.querySelector('use').getAttribute('href')`, `p.textContent`} {
+	// Every phase has a colour and a shape of its own, and its words are no other's.
+	if !eval[bool](tab, `(() => { const of = {}; return [...document.querySelectorAll('.jobs .phase')].every((p) => (of[p.textContent] ??= p.className) === p.className) })()`) {
+		t.Error("one word for two phases")
+	}
+	for _, property := range []string{`getComputedStyle(p).color`, `p.querySelector('use').getAttribute('href')`} {
 		if n := eval[int](tab, `new Set([...document.querySelectorAll('.jobs .phase')].map((p) => `+property+`)).size`); n != len(job.Phases) {
 			t.Errorf("%d of %s for %d phases", n, property, len(job.Phases))
 		}

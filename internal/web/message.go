@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"net/http"
+	"strconv"
 )
 
 // message is a page that says why there is no other.
@@ -16,7 +17,7 @@ type message struct {
 	SignIn    bool
 	Wrong     bool   // the key that was presented is none
 	Next      string // where to go after signing in
-	Reload    bool
+	Reload    string // after how many seconds the page asks again; empty: not at all
 }
 
 // statuses with texts of their own; the others have those of 500.
@@ -45,13 +46,21 @@ func (v *visit) tell(m message) {
 	case http.StatusUnauthorized:
 		m.Detail, m.SignIn = "", true
 		h.Set("WWW-Authenticate", "Bearer")
-		m.Reload = v.cameFromElsewhere()
+		if v.cameFromElsewhere() {
+			m.Reload = "0"
+		}
 	case http.StatusForbidden:
 		m.SignIn = !v.u.opt.Keys.Empty()
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "10")
+		if v.r.Method != http.MethodGet {
+			m.Key = "error.503.form"
+		}
 	}
 	m.frame = v.frame(v.text.T("error." + m.Name))
+	if m.Status == http.StatusServiceUnavailable && v.r.Method == http.MethodGet {
+		m.Reload = strconv.Itoa(m.Refresh)
+	}
 	m.frame.Plain = true
 	v.render(m.Status, "message", m)
 }

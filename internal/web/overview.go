@@ -32,13 +32,14 @@ type overview struct {
 	Watched    int64
 	Tick       *tickView
 	Rows       []row
+	Watch      watchForm
 	First      string // the newest jobs, where this is another page
 	Next       string
 }
 
 // tile is a phase with the number of its jobs, and the link that shows only those.
 type tile struct {
-	Phase job.Phase
+	State state
 	N     int64
 	On    bool
 	Href  string
@@ -63,8 +64,7 @@ type failing struct {
 }
 
 type tickView struct {
-	At      stamp
-	Ago     string
+	moment
 	Late    bool
 	Claimed int64
 	Changed int64
@@ -73,7 +73,10 @@ type tickView struct {
 // lateTick is after how long without a tick the page says so.
 const lateTick = 5 * time.Minute
 
-func (u *UI) overview(v *visit) error {
+func (u *UI) overview(v *visit) error { return v.showJobs(http.StatusOK, newWatchForm(nil)) }
+
+// showJobs answers with the page of all jobs, on which form stands.
+func (v *visit) showJobs(status int, form watchForm) error {
 	s, err := v.store()
 	if err != nil {
 		return err
@@ -88,8 +91,9 @@ func (u *UI) overview(v *visit) error {
 	if err != nil {
 		return err
 	}
-	o := overview{frame: v.frame(v.text.T("overview.title")), Filter: f, Clear: v.root,
+	o := overview{frame: v.frame(v.text.T("overview.title")), Filter: f, Clear: v.root, Watch: form,
 		Filtered: f.Provider != "" || f.Text != "" || f.Scope != "" || len(f.Phases) > 0}
+	o.Plain = len(form.Wrong) > 0 // the answer to a form cannot be asked for again
 	o.count(v, f, sum)
 	o.Tick = v.tick(sum.LastTick)
 	if after != nil {
@@ -99,11 +103,11 @@ func (u *UI) overview(v *visit) error {
 		list = list[:jobsPerPage]
 		o.Next = v.overviewHref(f, &list[jobsPerPage-1].Place)
 	}
-	now := u.opt.Now()
+	now := v.u.opt.Now()
 	for _, l := range list {
 		o.Rows = append(o.Rows, v.row(l.Job, now))
 	}
-	v.render(http.StatusOK, "overview", o)
+	v.render(status, "overview", o)
 	return nil
 }
 
@@ -146,6 +150,7 @@ func (v *visit) overviewHref(f job.Filter, after *job.Place) string {
 func (o *overview) count(v *visit, f job.Filter, sum job.Summary) {
 	perPhase := map[job.Phase]int64{}
 	var all, shown int64
+	words := f.Provider // whose words the tiles speak, where it is one provider's jobs that they count
 	for _, p := range job.Providers {
 		var n int64
 		for phase, c := range sum.Jobs[p] {
@@ -155,7 +160,9 @@ func (o *overview) count(v *visit, f job.Filter, sum job.Summary) {
 				shown += c
 			}
 		}
-		all += n
+		if all += n; f.Provider == "" && n > 0 && n == sum.Watched {
+			words = p
+		}
 		g := f
 		g.Provider = p
 		o.Providers = append(o.Providers, choice{p, n, f.Provider == p, v.overviewHref(g, nil)})
@@ -167,7 +174,7 @@ func (o *overview) count(v *visit, f job.Filter, sum job.Summary) {
 	g.Phases = nil
 	o.All = tile{N: shown, On: len(f.Phases) == 0, Href: v.overviewHref(g, nil)}
 	for _, p := range job.Phases {
-		o.Tiles = append(o.Tiles, tile{p, perPhase[p], slices.Contains(f.Phases, p), v.overviewHref(toggled(f, p), nil)})
+		o.Tiles = append(o.Tiles, tile{v.text.state(words, p), perPhase[p], slices.Contains(f.Phases, p), v.overviewHref(toggled(f, p), nil)})
 	}
 	o.Bar = bar(perPhase, shown)
 	for _, k := range job.Kinds {
@@ -207,5 +214,5 @@ func (v *visit) tick(t *job.Tick) *tickView {
 		return nil
 	}
 	now := v.u.opt.Now()
-	return &tickView{at(t.FinishedAt), v.text.Ago(t.FinishedAt, now), now.Sub(t.FinishedAt) > lateTick, t.Claimed, t.Changed}
+	return &tickView{v.text.moment("tick.last", t.FinishedAt, now), now.Sub(t.FinishedAt) > lateTick, t.Claimed, t.Changed}
 }

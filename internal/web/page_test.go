@@ -37,7 +37,7 @@ func TestOverview(t *testing.T) {
 			t.Fatalf("%d with %d jobs", a.status, strings.Count(a.body, `role="rowheader"`))
 		}
 		a.has(t, `<html lang="en" data-theme="auto">`, "orders to TencentDB", `href=".`+failedJob+`"`, "The database table you selected",
-			"2,875 records", "<b>125 failed</b>", "1 job is paused", "1 × throttled", "RequestLimitExceeded", "2 looks in a row", "Last tick", "9 looked at, 3 new",
+			"2,875 records", "<b>125 failed</b>", "1 job is paused", "1 × throttled", "RequestLimitExceeded", "2 times in a row", "Last tick", "9 looked at, 3 new",
 			`<progress max="100" value="70"`, "Read only")
 		a.hasNot(t, "⟦", "%!", "Watch a job", "/poll", "ZgotmplZ")
 	})
@@ -112,25 +112,61 @@ func TestJobPage(t *testing.T) {
 	b := r.signedIn(readKey)
 	t.Run("running", func(t *testing.T) {
 		a := b.get(runningJob)
-		a.has(t, "<h1><bdi>clickstream, 2 TB</bdi></h1>", "ap-guangzhou / dts-m3x9rt2b", `value="70"`, `class="timeline" role="img"`, "Pending 5 min 59 s.",
-			"data-series=\"../../.."+runningJob+"/series\"", "3c140219-cfe9-470e-b241-907877d6fb03", "Pending →", "goes on", "uplot.")
+		a.has(t, "<h1><bdi>clickstream, 2 TB</bdi></h1>", "ap-guangzhou / dts-m3x9rt2b", `value="70"`, `class="timeline" role="img"`, "Check pending 5 min 59 s.",
+			"data-series=\"../../.."+runningJob+"/series\"", "3c140219-cfe9-470e-b241-907877d6fb03", "Check pending →", "goes on", "uplot.")
 		a.hasNot(t, "⟦", "%!", "ZgotmplZ", "/unwatch", "Export file")
 	})
 	t.Run("failed", func(t *testing.T) {
-		b.get(failedJob).has(t, "not passed", "<code>-1</code>", "The database table you selected does not exist.", "done, and it did not work")
+		b.get(failedJob).has(t, "not passed", "<code>-1</code>", "The database table you selected does not exist.", "Check not passed", "the migration cannot be started yet")
 	})
 	t.Run("failing", func(t *testing.T) {
 		a := b.get(failingJob)
-		a.has(t, "The last look failed", "throttled", "8b2f7a1e-2c55-4a0c-9f17-5f1d1c6f0f11", "What to do", "lower MIGWATCH_DTS_RATE", "2 looks in a row")
+		a.has(t, "The last look failed", "throttled", "8b2f7a1e-2c55-4a0c-9f17-5f1d1c6f0f11", "What to do", "lower MIGWATCH_DTS_RATE", "2 times in a row")
 		a.hasNot(t, "uplot.") // one number is no curve
 	})
-	t.Run("never seen", func(t *testing.T) {
-		r.watched(dts("ap-shanghai", "dts-new"), "")
-		b.get("/jobs/dts/ap-shanghai/dts-new").has(t, "No look has succeeded yet.", "dts-new", "never")
+	t.Run("a check that passed", func(t *testing.T) {
+		for _, path := range []string{"/jobs/dts/ap-shanghai/dts-dau5czmd", "/?q=dts-dau5czmd"} {
+			a := b.get(path)
+			a.has(t, "Check passed")
+			if path != "/?q=dts-dau5czmd" { // the tiles count all jobs
+				a.hasNot(t, "Succeeded", "nothing lost", `<div class="large">`)
+			}
+		}
+		b.get("/?q=dts-dau5czmd").hasNot(t, `value="100"`)
+		b.get("/?provider=dts").has(t, `data-count="Check passed 1"`, `data-count="Check not passed 2"`)
+		b.get("/?provider=wechat").has(t, `data-count="Succeeded 1"`, `title="done, nothing lost"`)
 	})
+	t.Run("never seen", func(t *testing.T) { neverSeen(t, r) })
 	for _, path := range []string{"/jobs/dts/ap-shanghai/dts-none", "/jobs/aws/x/y", "/jobs/wechat/env/0x1", "/jobs/dts/AP/%3Cscript%3E"} {
 		if a := b.get(path); a.status != http.StatusNotFound || !strings.Contains(a.body, "No such job is watched") {
 			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+}
+
+// neverSeen: a job that no poll has seen says that, and why.
+func neverSeen(t *testing.T, r *rig) {
+	paused := true
+	for id, test := range map[string]struct {
+		steps  []step
+		change job.Change
+		why    string
+	}{
+		"dts-due":     {nil, job.Change{}, "the next tick polls it"},
+		"dts-paused":  {nil, job.Change{Paused: &paused}, "paused before its first poll"},
+		"dts-failing": {[]step{failed(46, &job.LookError{Kind: job.Credentials, Code: "AuthFailure.SecretIdNotFound"})}, job.Change{}, "no poll has worked yet: credentials"},
+	} {
+		k := dts("ap-shanghai", id)
+		r.watched(k, "", test.steps...)
+		if _, _, err := r.store.Watch(t.Context(), k, test.change); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/jobs/" + k.String(), "/?q=" + id} {
+			a := r.signedIn(readKey).get(path)
+			a.has(t, "Not seen yet", test.why)
+			if path != "/?q="+id { // the tiles count all jobs
+				a.hasNot(t, "In this phase for", "not begun", "Pending")
+			}
 		}
 	}
 }
@@ -202,8 +238,8 @@ func TestFileLink(t *testing.T) {
 	r.signedIn(readKey).get(exportJob).hasNot(t, canary)
 	r.signedIn(readKey).get(exportJob).has(t, "Sign in with an admin key to see the link.")
 	r.browser().with("Authorization", "Bearer "+adminKey).get(exportJob).has(t, canary)
-	for name, o := range map[string]setup{"links are off": {noFiles: true}, "no keys": {noKeys: true}} {
-		t.Run(name, func(t *testing.T) {
+	for why, o := range map[string]setup{"MIGWATCH_FILE_URLS is false": {noFiles: true}, "set MIGWATCH_ADMIN_KEYS": {noKeys: true}, "without MIGWATCH_ENCRYPTION_KEYS": {noSealing: true}} {
+		t.Run(why, func(t *testing.T) {
 			r := newDemo(t, o)
 			b := r.browser()
 			if !o.noKeys {
@@ -211,7 +247,7 @@ func TestFileLink(t *testing.T) {
 			}
 			a := b.get(exportJob)
 			a.hasNot(t, canary)
-			a.has(t, "Links are not shown here")
+			a.has(t, why)
 		})
 	}
 	r.skew += time.Hour
@@ -223,7 +259,7 @@ func TestFileLink(t *testing.T) {
 		t.Error("the link is in the log")
 	}
 	r.skew -= time.Hour
-	r.openStore()
+	r.openStore(true)
 	r.serve(setup{})
 	a = r.signedIn(adminKey).get(exportJob)
 	a.hasNot(t, canary)
@@ -264,6 +300,13 @@ func TestStoreFails(t *testing.T) {
 				}
 				a.has(t, test.text)
 				a.hasNot(t, "canary")
+				if again := strings.Contains(a.body, `<meta http-equiv="refresh" content="10">`); again != (test.status == 503) {
+					t.Errorf("%s: asks again by itself: %v", path, again)
+				}
+			}
+			if a := r.signedIn(adminKey).post("/jobs", url.Values{"provider": {"dts"}, "scope": {"ap-shanghai"}, "job_id": {"dts-1"}}); test.status == 503 {
+				a.has(t, "Nothing was changed")
+				a.hasNot(t, `http-equiv="refresh"`)
 			}
 			if a := b.get("/badge/dts/ap-shanghai/dts-1.svg"); a.status != 503 || strings.Contains(a.body, "canary") {
 				t.Errorf("badge: %d %s", a.status, a.body)
@@ -308,11 +351,16 @@ func TestFirstView(t *testing.T) {
 	for _, lang := range []string{"en", "zh"} {
 		b := r.signedIn(adminKey).with("Accept-Language", lang)
 		a := b.get("/")
-		total := len(a.body)
-		for _, m := range regexp.MustCompile(`(?:src|href)="([./]*assets/[^"]+)"`).FindAllStringSubmatch(a.body, -1) {
-			if !strings.Contains(a.body[:strings.Index(a.body, m[1])], m[1]) { // once each
-				total += len(b.get(m[1]).body)
+		total, assets := len(a.body), map[string]bool{}
+		for _, m := range regexp.MustCompile(`(?:src|href)="[./]*(/assets/[^"]+)"`).FindAllStringSubmatch(a.body, -1) {
+			assets[m[1]] = true
+		}
+		for path := range assets {
+			asset := b.get(path)
+			if asset.status != http.StatusOK {
+				t.Errorf("%s: %d", path, asset.status)
 			}
+			total += len(asset.body)
 		}
 		t.Logf("%s: page %d bytes, all %d bytes", lang, len(a.body), total)
 		if total > most {

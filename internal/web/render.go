@@ -105,14 +105,6 @@ type stamp struct{ time.Time }
 
 func at(t time.Time) stamp { return stamp{t.UTC()} }
 
-func atOrNil(t *time.Time) *stamp {
-	if t == nil {
-		return nil
-	}
-	s := at(*t)
-	return &s
-}
-
 // ISO is the attribute.
 func (s stamp) ISO() string { return s.Format("2006-01-02T15:04:05.000Z07:00") }
 
@@ -125,10 +117,15 @@ type meter struct {
 	Succeeded, Failed *int64
 	Moves             bool
 	Phase             job.Phase
+	Label             string // key of the text that says what is measured
 }
 
-func meterOf(s job.Seen, p job.Phase) meter {
-	return meter{s.Progress, s.RecordsSucceeded, s.RecordsFailed, p == job.Running, p}
+func meterOf(provider job.Provider, s job.Seen, p job.Phase) meter {
+	m := meter{s.Progress, s.RecordsSucceeded, s.RecordsFailed, p == job.Running, p, "progress.label"}
+	if provider == job.DTS {
+		m.Label = "progress.check"
+	}
+	return m
 }
 
 // Known reports whether there is anything to show.

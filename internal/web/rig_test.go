@@ -43,6 +43,7 @@ type rig struct {
 // setup is what a test wants to be different.
 type setup struct {
 	noKeys, public, cloud, noFiles bool
+	noSealing                      bool // no encryption key is configured
 	open                           func(context.Context) (web.Store, error)
 	skew                           time.Duration
 }
@@ -50,7 +51,7 @@ type setup struct {
 func newRig(t testing.TB, o setup) *rig {
 	t.Helper()
 	r := &rig{t: t, path: filepath.Join(t.TempDir(), "web.db"), skew: o.skew, logs: &lockedBuffer{}}
-	r.openStore()
+	r.openStore(!o.noSealing)
 	if _, err := r.store.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -62,10 +63,15 @@ func newRig(t testing.TB, o setup) *rig {
 	return r
 }
 
-// openStore opens the database with an encryption key of its own: what another one sealed stays closed.
-func (r *rig) openStore() {
+// openStore opens the database with an encryption key of its own, what another one sealed stays closed, or
+// without any.
+func (r *rig) openStore(seals bool) {
 	r.t.Helper()
-	keyring, err := secret.NewKeyring([]secret.Text{secret.GenerateEncryptionKey()})
+	var keys []secret.Text
+	if seals {
+		keys = append(keys, secret.GenerateEncryptionKey())
+	}
+	keyring, err := secret.NewKeyring(keys)
 	if err != nil {
 		r.t.Fatal(err)
 	}

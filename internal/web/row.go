@@ -8,30 +8,27 @@ import (
 
 // row is a job as lists and its own page show it.
 type row struct {
-	Key       job.Key
-	Href      string
-	Label     string
-	Phase     job.Phase
-	Final     bool
-	Status    string // the upstream's own word, where it says more than ours
-	Meter     meter
-	Since     stamp
-	InPhase   string
-	LastLook  *stamp
-	LookedAgo string
-	Next      string // when it is looked at next, in words
-	NextAt    *stamp
-	Paused    bool
-	Overdue   bool
-	Said      string // the job's own text, where it explains the phase
-	Failure   *failure
+	Key      job.Key
+	Href     string
+	Label    string
+	State    state
+	Status   string // the upstream's own word, where it says more than ours
+	Meter    meter
+	Since    stamp
+	InPhase  moment
+	LastLook *moment
+	Next     string  // when it is looked at next, in words
+	NextIn   *moment // … where that is a time to come
+	Paused   bool
+	Overdue  bool
+	Said     string // the job's own text, where it explains the phase
+	Failure  *failure
 }
 
 // failure is a look that failed, with what to do.
 type failure struct {
 	job.Failure
-	Ago    string
-	At     stamp
+	Ago    moment
 	InARow int64
 }
 
@@ -48,22 +45,26 @@ func (f failure) Advice() string {
 
 func (v *visit) row(j job.Job, now time.Time) row {
 	r := row{
-		Key: j.Key, Href: v.href(jobPathOf(j.Key)), Label: j.Label, Phase: j.Phase, Final: j.Phase.Final(), Paused: j.Paused,
-		Overdue: !j.Paused && j.IsOverdue(now), Since: at(j.ChangedAt), InPhase: v.text.Span(now.Sub(j.ChangedAt)),
-		LastLook: atOrNil(j.Polling.LastAttemptAt), NextAt: atOrNil(j.Polling.NextAt), Next: v.next(j, now),
+		Key: j.Key, Href: v.href(jobPathOf(j.Key)), Label: j.Label, State: v.stateOf(j, now), Paused: j.Paused,
+		Overdue: !j.Paused && j.IsOverdue(now), Since: at(j.ChangedAt), InPhase: v.text.moment("span", j.ChangedAt, now),
 	}
-	if r.LastLook != nil {
-		r.LookedAgo = v.text.Ago(r.LastLook.Time, now)
+	if t := j.Polling.LastAttemptAt; t != nil {
+		ago := v.text.moment("ago", *t, now)
+		r.LastLook = &ago
 	}
+	r.Next, r.NextIn = v.next(j, now)
 	if l := j.Latest; l != nil {
-		r.Status, r.Meter = l.Status, meterOf(l.Seen, j.Phase)
+		r.Status, r.Meter = l.Status, meterOf(j.Key.Provider, l.Seen, j.Phase)
+		if j.Key.Provider == job.DTS && j.Phase.Final() {
+			r.Meter.Percent = nil // of a check that is over; it would be read as the migration's
+		}
 		switch j.Phase {
 		case job.Failed, job.Partial, job.Missing, job.Unknown:
 			r.Said = l.Message
 		}
 	}
 	if e := j.Polling.LastError; e != nil {
-		r.Failure = &failure{*e, v.text.Ago(e.At, now), at(e.At), j.Polling.Failures}
+		r.Failure = &failure{*e, v.text.moment("ago", e.At, now), j.Polling.Failures}
 	}
 	return r
 }
@@ -80,15 +81,16 @@ func (r row) Name() string {
 func (r row) Notes() bool { return r.Said != "" || r.Failure != nil || r.Overdue }
 
 // next says when the job is looked at next.
-func (v *visit) next(j job.Job, now time.Time) string {
+func (v *visit) next(j job.Job, now time.Time) (string, *moment) {
 	switch n := j.Polling.NextAt; {
 	case j.Paused:
-		return v.text.T("next.paused")
+		return v.text.T("next.paused"), nil
 	case n == nil:
-		return v.text.T("next.never")
+		return v.text.T("next.never"), nil
 	case !n.After(now):
-		return v.text.T("next.due")
+		return v.text.T("next.due"), nil
 	default:
-		return v.text.T("next.in", v.text.Span(n.Sub(now)))
+		m := v.text.moment("next.in", *n, now)
+		return m.Words, &m
 	}
 }

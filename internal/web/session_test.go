@@ -274,7 +274,32 @@ func TestActions(t *testing.T) {
 	if a.status != 422 {
 		t.Errorf("a bad key: %d", a.status)
 	}
-	a.has(t, "is not a Tencent Cloud region")
+	a.has(t, "must be a region")
+	a = admin.post("/jobs", url.Values{"provider": {"wechat"}, "job_id": {"https://migwatch.example.com/jobs/dts/ap-beijing/dts-1"}})
+	if a.status != 303 || a.header.Get("Location") != "/jobs/dts/ap-beijing/dts-1?done=watch" {
+		t.Errorf("an address: %d %v", a.status, a.header)
+	}
+}
+
+// A form with something wrong comes back whole: what was written, and a word beside each field, in the
+// reader's language and without names that only programs know.
+func TestWatchFormComesBack(t *testing.T) {
+	r := newDemo(t, setup{})
+	bad := url.Values{"provider": {"wechat"}, "scope": {"not an <env>"}, "job_id": {"dts-1"}, "label": {"two\nlines"}}
+	for lang, words := range map[string][]string{
+		"en": {"the ID of a cloud environment", "the job&#39;s number", "none of them a line break"},
+		"zh": {"请填写云环境 ID", "请只填写任务编号", "不能含换行"},
+	} {
+		a := r.signedIn(adminKey).with("Accept-Language", lang).post("/jobs", bad)
+		if a.status != 422 || strings.Count(a.body, `aria-invalid="true"`) != 3 {
+			t.Errorf("%d with %d fields marked", a.status, strings.Count(a.body, `aria-invalid="true"`))
+		}
+		a.has(t, append(words, `<details class="add" open>`, `value="not an &lt;env&gt;"`, `value="dts-1"`, `<option value="wechat" data-scope="prod-1a2b3c" data-id="100071736" selected>`, `placeholder="prod-1a2b3c"`, `role="rowheader"`)...)
+		a.hasNot(t, "is not a WeChat", "control characters.\"", "⟦", `data-refresh`)
+	}
+	a := r.signedIn(adminKey).with("Accept-Language", "zh").post(runningJob+"/label", url.Values{"label": {strings.Repeat("x", 201)}})
+	a.has(t, "备注最多 200 个字符")
+	a.hasNot(t, "characters")
 }
 
 func TestActionsNeedAnAdmin(t *testing.T) {
@@ -317,25 +342,28 @@ func TestCrossSiteForms(t *testing.T) {
 	if a := r.signedIn(adminKey).post(runningJob+"/label", url.Values{"label": {strings.Repeat("x", 20<<10)}}); a.status != 400 {
 		t.Errorf("a large form: %d", a.status)
 	}
-	if a := r.signedIn(adminKey).post(runningJob+"/label", url.Values{"label": {"\xb6\xa9\xb5\xa5"}}); a.status != 422 || !strings.Contains(a.body, "label: is not UTF-8") {
+	if a := r.signedIn(adminKey).post(runningJob+"/label", url.Values{"label": {"\xb6\xa9\xb5\xa5"}}); a.status != 422 || !strings.Contains(a.body, "is not UTF-8") {
 		t.Errorf("a form in GBK: %d %s", a.status, a.body)
 	}
-	if a := r.signedIn(readKey).get("/?q=%B6%A9%B5%A5"); a.status != 422 || !strings.Contains(a.body, "q: is not UTF-8") {
+	if a := r.signedIn(readKey).get("/?q=%B6%A9%B5%A5"); a.status != 422 || !strings.Contains(a.body, "is not UTF-8") {
 		t.Errorf("a search in GBK: %d %s", a.status, a.body)
 	}
 }
 
 func TestBadge(t *testing.T) {
 	r := newDemo(t, setup{})
+	r.watched(dts("ap-shanghai", "dts-new"), "")
 	for _, test := range []struct {
 		name, path string
 		status     int
 		text       string
 	}{
-		{"running", "/badge/dts/ap-guangzhou/dts-m3x9rt2b.svg", 200, "clickstream, 2 TB: Running 70%"},
-		{"failed", "/badge/dts/ap-shanghai/dts-1kl0iy0v.svg", 200, "orders to TencentDB: Failed"},
+		{"running", "/badge/dts/ap-guangzhou/dts-m3x9rt2b.svg", 200, "clickstream, 2 TB: Checking 70%"},
+		{"failed", "/badge/dts/ap-shanghai/dts-1kl0iy0v.svg", 200, "orders to TencentDB: Check not passed"},
 		{"no label", "/badge/wechat/shop-prod-8e1f2c/100072240.svg", 200, "100072240: Running"},
-		{"Chinese", "/badge/dts/ap-shanghai/dts-1kl0iy0v.svg?lang=zh", 200, "orders to TencentDB: 失败"},
+		{"Chinese", "/badge/dts/ap-shanghai/dts-1kl0iy0v.svg?lang=zh", 200, "orders to TencentDB: 校验未通过"},
+		{"passed", "/badge/dts/ap-shanghai/dts-dau5czmd.svg", 200, "customers to TencentDB: Check passed"},
+		{"not seen yet", "/badge/dts/ap-shanghai/dts-new.svg", 200, "dts-new: Not seen yet"},
 		{"not watched", "/badge/dts/ap-shanghai/dts-none.svg", 404, "migwatch: not watched"},
 		{"not a picture", "/badge/dts/ap-shanghai/dts-1kl0iy0v", 404, "migwatch: not watched"},
 	} {

@@ -17,11 +17,11 @@ type timeline struct {
 
 // part is one phase of it; X and W are percentages of the whole width.
 type part struct {
-	Phase   job.Phase
+	State   state
 	X, W    string
 	Lasted  string
-	Roomy   bool // there is room for words, also on a phone
-	Room    bool // there is room for words on a desktop
+	Roomy   bool // there is room for the words, also on a phone
+	Room    bool // there is room for the words on a desktop
 	HasIcon bool
 	Last    bool
 }
@@ -33,18 +33,30 @@ const tail = 0.14
 // leastPart keeps the shortest phases visible, in percent.
 const leastPart = 2.2
 
+// The narrowest that the timeline is on a desktop and on a phone, in pixels.
+const (
+	leastDesk  = 540
+	leastPhone = 250
+)
+
+// leastWidth is how many pixels p's words need: beside the icon in 14 px, and below it in 12.5 px.
+func (p part) leastWidth() float64 {
+	return max(31+float64(textWidth(p.State.Word))*14/11, 10+float64(textWidth(p.Lasted))*12.5/11) + 6
+}
+
 // timeline draws spells from when the job was watched, or from the first one where older ones are not
 // at hand. nil where there is nothing to draw.
 func (v *visit) timeline(j job.Job, spells []job.Spell, whole bool) *timeline {
 	if len(spells) == 0 {
 		return nil
 	}
-	now := v.u.opt.Now()
+	now, unseen := v.u.opt.Now(), false
 	if first := spells[0]; whole && j.WatchedAt.Before(first.From) {
 		if first.Phase == job.Pending {
 			spells[0].From = j.WatchedAt
 		} else {
 			from := first.From
+			unseen = true
 			spells = append([]job.Spell{{Phase: job.Pending, From: j.WatchedAt, Until: &from}}, spells...)
 		}
 	}
@@ -64,10 +76,15 @@ func (v *visit) timeline(j job.Job, spells []job.Spell, whole bool) *timeline {
 		if s.Until != nil {
 			until = *s.Until
 		}
-		p := part{Phase: s.Phase, X: percent(x), W: percent(w), Roomy: w >= 30, Room: w >= 10, HasIcon: w >= 3.5, Last: i == len(spells)-1}
+		p := part{State: v.text.state(j.Key.Provider, s.Phase), X: percent(x), W: percent(w), HasIcon: w >= 3.5, Last: i == len(spells)-1}
+		if unseen && i == 0 {
+			p.State = v.text.unseen("")
+		}
 		if !(p.Last && s.Phase.Final()) {
 			p.Lasted = v.text.Span(until.Sub(s.From))
 		}
+		least := p.leastWidth()
+		p.Room, p.Roomy = w/100*leastDesk >= least, w/100*leastPhone >= least
 		t.Parts = append(t.Parts, p)
 		x += w
 	}

@@ -140,7 +140,7 @@ func (v *visit) checkText() error {
 		for name, list := range values {
 			for _, text := range list {
 				if !utf8.ValidString(name) || !utf8.ValidString(text) {
-					return &job.InvalidError{Field: strings.ToValidUTF8(name, "?"), Reason: "is not UTF-8"}
+					return &refusal{status: http.StatusUnprocessableEntity, key: "error.encoding"}
 				}
 			}
 		}
@@ -184,7 +184,7 @@ func (v *visit) fail(err error) {
 		m.Status = stated.GetStatus()
 		_, m.Detail, _ = strings.Cut(err.Error(), ": ")
 	case errors.As(err, &bad):
-		m.Status, m.Detail = http.StatusUnprocessableEntity, bad.Error()
+		m.Status, m.Key = http.StatusUnprocessableEntity, "wrong."+bad.Field
 	case errors.Is(err, job.ErrNotWatched):
 		m.Status, m.Name = http.StatusNotFound, "job"
 	case errors.Is(err, job.ErrPaused):
