@@ -117,7 +117,7 @@ func (cmd *historyCmd) table(ctx context.Context, sh *shell, c *client.Client, k
 	terminal := isTerminal(sh.out)
 	more, err := cmd.each(ctx, c, k, span, func(s client.Snapshot) error {
 		t.row(cell{text: number(&s.Seq)}, cell{text: clock(s.FirstObservedAt)}, cell{text: clock(s.LastObservedAt)}, cell{text: number(&s.Observations)},
-			phaseCell(k.Provider, s.Phase, terminal), cell{text: s.Status}, cell{text: progress(&s)}, cell{s.Message, dim})
+			phaseCell(phaseWord(k.Provider, s.Phase), s.Phase, terminal), cell{text: s.Status}, cell{text: progress(&s)}, cell{s.Message, dim})
 		return nil
 	})
 	if err != nil {

@@ -121,7 +121,7 @@ func (cmd *jobsCmd) table(ctx context.Context, sh *shell, c *client.Client) (*ta
 		if j.Polling.LastError != nil {
 			noted = yellow
 		}
-		t.row(cell{text: j.Key().String()}, phaseCell(j.Provider, j.Phase, terminal), cell{text: progress(j.Latest)},
+		t.row(cell{text: j.Key().String()}, phaseCell(stateWord(j), j.Phase, terminal), cell{text: progressOf(j)},
 			cell{text: ago(now.Sub(j.ChangedAt))}, cell{text: j.Label}, cell{note(j), noted})
 		return nil
 	})

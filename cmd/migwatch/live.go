@@ -95,8 +95,8 @@ func (cmd *jobsCmd) changes(sh *shell) func(context.Context, *client.Client) err
 			if sh.JSON {
 				return printJSON(sh.out, withoutURL(j))
 			}
-			parts := []string{sh.now().Local().Format("15:04:05 -07:00"), j.Key().String(), phaseWord(j.Provider, j.Phase)}
-			for _, p := range []string{progress(j.Latest), plain(j.Label), note(j)} {
+			parts := []string{sh.now().Local().Format("15:04:05 -07:00"), j.Key().String(), stateWord(j)}
+			for _, p := range []string{progressOf(j), plain(j.Label), note(j)} {
 				if p != "" && p != "-" {
 					parts = append(parts, p)
 				}

@@ -38,13 +38,29 @@ func phaseWord(provider string, p client.Phase) string {
 	return string(p)
 }
 
+// stateWord is j's phase as a person reads it, or that no poll has seen it yet.
+func stateWord(j client.Job) string {
+	if j.Latest == nil {
+		return "not seen yet"
+	}
+	return phaseWord(j.Provider, j.Phase)
+}
+
 // phaseCell has the sign only where a person looks at it: scripts get the word.
-func phaseCell(provider string, p client.Phase, terminal bool) cell {
+func phaseCell(word string, p client.Phase, terminal bool) cell {
 	l := looks[p]
 	if terminal && l.sign != "" {
-		return cell{l.sign + " " + phaseWord(provider, p), l.style}
+		word = l.sign + " " + word
 	}
-	return cell{phaseWord(provider, p), l.style}
+	return cell{word, l.style}
+}
+
+// progressOf is how far j has come. A check that is over shows nothing: it would be read as the migration's.
+func progressOf(j client.Job) string {
+	if j.Provider == client.DTS && j.Final {
+		return "-"
+	}
+	return progress(j.Latest)
 }
 
 // progress is how far s has come: percent, or records.

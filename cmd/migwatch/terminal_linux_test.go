@@ -125,7 +125,7 @@ func TestWaitDraws(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v: %q", err, drawn())
 	}
-	until(t, "the end", func() bool { return strings.Contains(drawn(), "dts/ap-shanghai/dts-slow \x1b[32mcheck passed 100%") })
+	until(t, "the end", func() bool { return strings.Contains(drawn(), "dts/ap-shanghai/dts-slow \x1b[32mcheck passed") })
 	for part := range strings.SplitSeq(drawn(), "\r\x1b[K") {
 		if n := columns(unstyled(part)); !strings.Contains(part, "check passed") && n > 60 {
 			t.Errorf("%d columns: %q", n, part)

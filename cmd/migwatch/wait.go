@@ -71,8 +71,8 @@ func (w *waiting) timedOut() error {
 
 // state is the phase and how far the job has come.
 func (w *waiting) state() string {
-	s := phaseWord(w.job.Provider, w.job.Phase)
-	if p := progress(w.job.Latest); p != "-" {
+	s := stateWord(w.job)
+	if p := progressOf(w.job); p != "-" {
 		s += " " + p
 	}
 	return s
