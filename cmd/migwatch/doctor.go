@@ -40,6 +40,7 @@ type doctor struct {
 	*shell
 	*doctorCmd
 	findings []finding
+	sealed   bool // what is stored opens with no key here
 }
 
 // Run checks everything, one line each. It ends with exit status 1 if something is wrong.

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"migwatch/internal/app"
@@ -39,6 +45,8 @@ func (d *doctor) here(ctx context.Context) {
 	d.log.Add(s.Secrets()...)
 	d.settingsFindings(s)
 	db, ready := d.database(ctx, s)
+	d.encryption(ctx, s, db)
+	d.proxies(s)
 	scopes := map[job.Provider]string{job.DTS: d.Region, job.WeChat: d.Env}
 	watched := map[job.Provider]bool{}
 	if ready {
@@ -51,7 +59,12 @@ func (d *doctor) here(ctx context.Context) {
 			}
 		}
 	}
-	ticker := &tick.Ticker{Log: app.NewLog(d.err), Place: config.Local}
+	dates := map[string]time.Duration{} // by host: how far its clock is ahead of this one
+	ticker := &tick.Ticker{Log: app.NewLog(d.err), Place: config.Local, Answered: func(r *http.Response) {
+		if there, err := http.ParseTime(r.Header.Get("Date")); err == nil {
+			dates[r.Request.URL.Host] = there.Add(time.Second / 2).Sub(d.now()) // it has no parts of a second
+		}
+	}}
 	defer func() { _ = ticker.Close() }() // the command ends
 	env := d.settingsEnv()
 	env["MIGWATCH_LOG_LEVEL"] = "error"
@@ -62,6 +75,9 @@ func (d *doctor) here(ctx context.Context) {
 	}
 	d.wechat(s, ready, watched[job.WeChat], scopes[job.WeChat], look)
 	d.dts(s, ready, watched[job.DTS], scopes[job.DTS], look)
+	for _, host := range slices.Sorted(maps.Keys(dates)) {
+		d.skew(dates[host].Abs().Round(time.Second), "from "+host)
+	}
 	d.callback(s)
 }
 
@@ -87,18 +103,59 @@ func (d *doctor) settingsFindings(s config.Settings) {
 	for _, w := range s.Warnings {
 		d.tell("settings", warning, w, "")
 	}
-	if s.Keyring == nil {
-		d.tell("encryption", warning, "MIGWATCH_ENCRYPTION_KEYS is not set: no token, ticket or file URL is kept",
-			"make a key with migwatch key --encryption")
-	} else {
-		d.tell("encryption", fine, fmt.Sprintf("%d key(s); the first encrypts", len(s.EncryptionKeys)), "")
-	}
 	if len(s.AdminKeys) == 0 {
 		d.tell("API keys", warning, "MIGWATCH_ADMIN_KEYS is not set: only requests on loopback can change anything, and in the cloud none",
 			"make a key with migwatch key")
 	} else {
 		d.tell("API keys", fine, fmt.Sprintf("%d admin, %d read", len(s.AdminKeys), len(s.ReadKeys)), "")
 	}
+}
+
+// encryption checks the keys against what is stored, if db is there to be asked.
+func (d *doctor) encryption(ctx context.Context, s config.Settings, db *store.Store) {
+	if s.Keyring == nil {
+		d.tell("encryption", warning, "MIGWATCH_ENCRYPTION_KEYS is not set: no token, ticket or file URL is kept",
+			"make a key with migwatch key --encryption")
+		return
+	}
+	if db != nil {
+		ctx, cancel := d.bounded(ctx)
+		defer cancel()
+		ticket, came, err := db.Ticket(ctx)
+		if d.sealed = err == nil && ticket.IsZero() && !came.IsZero(); d.sealed {
+			d.tell("encryption", wrong, "a verify ticket is stored, but sealed with none of MIGWATCH_ENCRYPTION_KEYS",
+				"give both functions the same keys, the one that sealed it among them")
+			return
+		}
+	}
+	d.tell("encryption", fine, fmt.Sprintf("%d key(s); the first encrypts", len(s.EncryptionKeys)), "")
+}
+
+// proxies tells which upstreams are reached through a proxy. What is in its address beside the host may be
+// secret.
+func (d *doctor) proxies(s config.Settings) {
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} {
+		if _, err := url.Parse(d.env[name]); err != nil {
+			if _, err := url.Parse("http://" + d.env[name]); err != nil {
+				d.tell("proxy", wrong, name+" cannot be read and is not used", "write it as http://HOST:PORT")
+			}
+		}
+	}
+	var through []string
+	for _, to := range []string{s.WeChat.URL, s.WeChat.TokenURL.Reveal(), cmp.Or(s.DTS.URL, "https://dts.tencentcloudapi.com")} {
+		at, err := url.Parse(to)
+		if err != nil || to == "" {
+			continue
+		}
+		if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: at}); err == nil && proxy != nil {
+			through = append(through, at.Host+" through "+proxy.Host)
+		}
+	}
+	if through == nil {
+		d.tell("proxy", skipped, "none: HTTPS_PROXY, HTTP_PROXY and NO_PROXY name none for the upstreams", "")
+		return
+	}
+	d.tell("proxy", fine, strings.Join(through, ", "), "")
 }
 
 // database says whether there is one to go on with.
@@ -131,8 +188,12 @@ func (d *doctor) clock(ctx context.Context, db *store.Store) {
 		return
 	}
 	took := d.now().Sub(before)
-	skew := there.Sub(before.Add(took / 2)).Abs().Round(time.Millisecond)
-	detail := fmt.Sprintf("%s from the database's, which answers in %s", skew, took.Round(time.Millisecond))
+	d.skew(there.Sub(before.Add(took/2)).Abs().Round(time.Millisecond), "from the database's, which answers in "+took.Round(time.Millisecond).String())
+}
+
+// skew judges how far this machine's clock is from another.
+func (d *doctor) skew(skew time.Duration, from string) {
+	detail := skew.String() + " " + from
 	switch remedy := "set both by NTP: requests to DTS are signed with this machine's time"; {
 	case skew > skewTooMuch:
 		d.tell("clock", wrong, detail, remedy)
@@ -215,6 +276,8 @@ func (d *doctor) callback(s config.Settings) {
 		d.tell("callback", v, "ticket pushes cannot be read", "set MIGWATCH_WECHAT_APPID, MIGWATCH_WECHAT_CALLBACK_TOKEN and MIGWATCH_WECHAT_CALLBACK_AES_KEYS together")
 	case own && s.Keyring == nil:
 		d.tell("callback", wrong, "tickets and tokens cannot be kept", "set MIGWATCH_ENCRYPTION_KEYS")
+	case d.sealed:
+		d.tell("callback", wrong, "the ticket that was pushed last cannot be opened here", "see encryption")
 	default:
 		d.tell("callback", fine, "POST /wechat/callback can read ticket pushes; register it on the platform", "")
 	}

@@ -42,12 +42,18 @@ type Options struct {
 
 	// Dial makes the connections; nil: TCP with a timeout.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// Answered is shown the head of every answer; nil: nobody is.
+	Answered func(*http.Response)
 }
 
 // Transport sends requests one at a time per connection (HTTP/1.1), follows no redirect, and hands
 // back whole answers. It is safe for concurrent use, and meant to be shared by everything that calls
 // an upstream.
-type Transport struct{ base *http.Transport }
+type Transport struct {
+	base     *http.Transport
+	answered func(*http.Response)
+}
 
 // NewTransport makes a Transport. Close it when it is no longer needed.
 func NewTransport(o Options) *Transport {
@@ -56,7 +62,10 @@ func NewTransport(o Options) *Transport {
 	if o.Dial == nil {
 		o.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}).DialContext
 	}
-	return &Transport{base: &http.Transport{
+	if o.Answered == nil {
+		o.Answered = func(*http.Response) {}
+	}
+	return &Transport{answered: o.Answered, base: &http.Transport{
 		Proxy:                  o.Proxy,
 		DialContext:            o.Dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
@@ -125,6 +134,7 @@ func (t *Transport) Send(req *http.Request) (Answer, error) {
 		return a, broken(req.Context(), a.endpoint, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
+	t.answered(resp)
 	a.Status = resp.StatusCode
 	if err := a.judge(resp); err != nil {
 		return a, err

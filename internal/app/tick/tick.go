@@ -27,6 +27,8 @@ import (
 type Ticker struct {
 	Log   *app.Log
 	Place config.Place
+	// Answered is shown the head of every answer of an upstream; nil: nobody is.
+	Answered func(*http.Response)
 
 	mu        sync.Mutex // for what follows; ticks may overlap, and are harmless to each other
 	database  app.Database
@@ -103,7 +105,7 @@ func (t *Ticker) lookers(env map[string]string, s config.Settings, db *store.Sto
 	defer t.mu.Unlock()
 	if t.transport == nil {
 		// The platform's library has put the invocation's Environment into the process's by now.
-		t.transport = cloudapi.NewTransport(cloudapi.Options{Proxy: http.ProxyFromEnvironment})
+		t.transport = cloudapi.NewTransport(cloudapi.Options{Proxy: http.ProxyFromEnvironment, Answered: t.Answered})
 	}
 	if t.wechat == nil || !same(t.used, s) {
 		for _, w := range s.Warnings {
