@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -18,7 +17,6 @@ var (
 	fence    = regexp.MustCompile("(?ms)^ *```([a-z]*)\n(.*?)^ *```$")
 	target   = regexp.MustCompile(`\bmake ([a-z][a-z -]*)`)
 	linked   = regexp.MustCompile(`\]\(([^)h][^)]*)\)`)
-	command  = regexp.MustCompile(`go run \./cmd/migwatch ([a-z]+)`)
 	numbered = regexp.MustCompile(`(?m)^(\d+)\. \*\*`)
 )
 
@@ -89,32 +87,6 @@ func code(text string) []string {
 		found = append(found, m[1])
 	}
 	return found
-}
-
-// TestDocsCommandsParse asks the command itself whether it knows what the pages tell people to type.
-func TestDocsCommandsParse(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the command")
-	}
-	binary := filepath.Join(t.TempDir(), "migwatch")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/migwatch")
-	build.Dir = root
-	if b, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, b)
-	}
-	seen := map[string]bool{}
-	for _, m := range command.FindAllStringSubmatch(string(read(t, "docs/deploy.md")), -1) {
-		if seen[m[1]] {
-			continue
-		}
-		seen[m[1]] = true
-		if b, err := exec.CommandContext(t.Context(), binary, m[1], "--help").CombinedOutput(); err != nil {
-			t.Errorf("migwatch %s --help: %v\n%s", m[1], err, b)
-		}
-	}
-	if len(seen) < 5 {
-		t.Errorf("only %d commands found", len(seen))
-	}
 }
 
 // TestCosts does the page's arithmetic again.
