@@ -21,10 +21,17 @@ provider "tencentcloud" {
 }
 
 locals {
+  namespace = one(concat(tencentcloud_scf_namespace.own[*].namespace, var.namespace == "default" ? ["default"] : []))
   database = { MIGWATCH_DATABASE_URL = var.database_url }
   sealed   = { MIGWATCH_ENCRYPTION_KEYS = var.encryption_keys }
   poll     = merge(local.database, local.sealed, var.poll_settings)
   query    = merge(local.database, local.sealed, var.query_settings)
+}
+
+resource "tencentcloud_scf_namespace" "own" {
+  count       = var.namespace == "default" ? 0 : 1 # that one is always there
+  namespace   = var.namespace
+  description = "migwatch"
 }
 
 # Its name has the content's hash, so that a new package is a new object and both functions take it.
@@ -55,7 +62,7 @@ resource "tencentcloud_cam_role_policy_attachment" "poll" {
 resource "tencentcloud_scf_function" "poll" {
   name              = "migwatch-poll"
   description       = "looks at every watched migration job once a minute"
-  namespace         = var.namespace
+  namespace         = local.namespace
   runtime           = "Go1"
   handler           = "poll"
   cos_bucket_name   = tencentcloud_cos_bucket_object.package.bucket
@@ -79,7 +86,7 @@ resource "tencentcloud_scf_function" "poll" {
 resource "tencentcloud_scf_function" "query" {
   name              = "migwatch-query"
   description       = "answers what the poller remembers"
-  namespace         = var.namespace
+  namespace         = local.namespace
   runtime           = "Go1"
   handler           = "query"
   cos_bucket_name   = tencentcloud_cos_bucket_object.package.bucket
@@ -97,7 +104,7 @@ resource "tencentcloud_scf_function" "query" {
 
 resource "tencentcloud_scf_trigger" "timer" {
   function_name   = tencentcloud_scf_function.poll.name
-  namespace       = var.namespace
+  namespace       = local.namespace
   trigger_name    = "every-minute"
   type            = "timer"
   trigger_desc    = jsonencode({ cron = "0 * * * * * *" })
@@ -108,7 +115,7 @@ resource "tencentcloud_scf_trigger" "timer" {
 
 resource "tencentcloud_scf_trigger" "url" {
   function_name = tencentcloud_scf_function.query.name
-  namespace     = var.namespace
+  namespace     = local.namespace
   trigger_name  = "url"
   type          = "http"
   trigger_desc = jsonencode({

@@ -5,7 +5,7 @@ variable "region" {
 }
 
 variable "namespace" {
-  description = "Namespace of the functions. Another than default must exist already: make it in the console first."
+  description = "Namespace of the functions. Another than default is made, and goes with them."
   type        = string
   default     = "default"
 }

@@ -25,8 +25,14 @@ import (
 	"migwatch/internal/store"
 )
 
+// stamped is the version where the linker was told it, as a container's build is, which has no history.
+var stamped string
+
 // Version is this build's, from the module or the commit it was built from.
 var Version = sync.OnceValue(func() string {
+	if stamped != "" {
+		return stamped
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

@@ -156,6 +156,49 @@ func TestNoSettingIsFixed(t *testing.T) {
 	}
 }
 
+// TestNothingMutableIsNamed: an image or an action that is named by a tag which moves is another one tomorrow.
+func TestNothingMutableIsNamed(t *testing.T) {
+	exact := regexp.MustCompile(`^(?:scratch|build|[a-z0-9./-]+:\d+\.\d+\.\d+[a-z0-9.-]*(?:@sha256:[0-9a-f]{64})?|[\w./-]+@[0-9a-f]{40}|ubuntu-\d\d\.\d\d)$`)
+	named := regexp.MustCompile(`(?m)^ *(?:-? *uses: *|FROM +|container: *|image: *|runs-on: *|COPY --from=)([^\s#]+)`)
+	n := 0
+	for _, name := range []string{"deploy/Dockerfile", ".github/workflows/ci.yml"} {
+		for _, m := range named.FindAllStringSubmatch(string(read(t, name)), -1) {
+			if n++; !exact.MatchString(m[1]) {
+				t.Errorf("%s: %s may be another one tomorrow", name, m[1])
+			}
+		}
+	}
+	if n < 8 {
+		t.Errorf("only %d found", n)
+	}
+	for _, bad := range []string{"golang:1.26", "golang:latest", "actions/checkout@v4", "ubuntu-latest", "golang", "golang:1.26-bookworm", "postgres:16@sha256:abc"} {
+		if exact.MatchString(bad) {
+			t.Errorf("%s passes", bad)
+		}
+	}
+}
+
+// TestContainerKnowsItsVersion runs the image's own build of the command.
+func TestContainerKnowsItsVersion(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the command")
+	}
+	out := t.TempDir()
+	for line := range strings.Lines(string(read(t, "deploy/Dockerfile"))) {
+		if run, ok := strings.CutPrefix(line, "RUN "); ok && strings.Contains(run, "go build") {
+			build := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(run, "/out/", out+"/"))
+			build.Dir, build.Env = root, append(os.Environ(), "VERSION=v9.8.7", "GOFLAGS=-buildvcs=false")
+			if b, err := build.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, b)
+			}
+		}
+	}
+	b, err := exec.CommandContext(t.Context(), filepath.Join(out, "migwatch"), "--version").CombinedOutput()
+	if err != nil || !strings.Contains(string(b), "v9.8.7") {
+		t.Errorf("%v, %s", err, b)
+	}
+}
+
 // TestSecretsAreIgnored: what holds secrets goes neither into a commit nor into an image.
 func TestSecretsAreIgnored(t *testing.T) {
 	for _, name := range []string{".gitignore", ".dockerignore"} {
