@@ -188,7 +188,7 @@ func TestOverlappingInvocations(t *testing.T) {
 		err    error
 	}
 	answers := make(chan answer)
-	for _, limit := range []time.Duration{5 * time.Second, 20 * time.Second, 20 * time.Second} {
+	for _, limit := range []time.Duration{8 * time.Second, 20 * time.Second, 20 * time.Second} {
 		go func() {
 			var a answer
 			began := time.Now()

@@ -135,6 +135,9 @@ func (r *rig) tick(limit time.Duration) poller.Report {
 	if sum := report.Recorded + report.Failed + report.Released + report.Lost; sum != report.Claimed {
 		r.t.Errorf("the report does not add up: %s", answer)
 	}
+	if report.ElapsedMS >= limit.Milliseconds() {
+		r.t.Errorf("the tick outlived its deadline, %s: %s", limit, answer)
+	}
 	return report
 }
 
