@@ -10,26 +10,31 @@ import (
 // Providers of jobs.
 const (
 	WeChat = "wechat" // getMigrationState of WeChat's open platform
-	DTS    = "dts"    // DescribeMigrateCheckJob of Tencent Cloud's Data Transmission Service
+	// Of Tencent Cloud's Data Transmission Service: the check before a migration, the migration itself, a sync.
+	DTS          = "dts"
+	DTSMigration = "dts-migration"
+	DTSSync      = "dts-sync"
 )
 
 // Phase is migwatch's word for the state of a job.
 type Phase string
 
-// The phases. Succeeded, Partial, Failed and Missing are final.
+// The phases. Succeeded, Partial, Failed, Canceled and Missing are final.
 const (
-	Pending   Phase = "pending"   // known, not begun; also a job never seen
-	Running   Phase = "running"   // at work
-	Succeeded Phase = "succeeded" // done, nothing lost
-	Partial   Phase = "partial"   // done, some records failed
-	Failed    Phase = "failed"    // done, and it did not work
-	Missing   Phase = "missing"   // the upstream knows no such job
-	Unknown   Phase = "unknown"   // a word nobody knows, or an answer that contradicts itself
+	Pending        Phase = "pending"         // known, not begun; also a job never seen
+	Running        Phase = "running"         // at work
+	ActionRequired Phase = "action_required" // stands still until a person acts
+	Succeeded      Phase = "succeeded"       // done, nothing lost
+	Partial        Phase = "partial"         // done, some records failed
+	Failed         Phase = "failed"          // done, and it did not work
+	Canceled       Phase = "canceled"        // ended by a person
+	Missing        Phase = "missing"         // the upstream knows no such job
+	Unknown        Phase = "unknown"         // a word nobody knows, or an answer that contradicts itself
 )
 
 // Key names one watched job.
 type Key struct {
-	Provider string // WeChat or DTS
+	Provider string // WeChat, DTS, DTSMigration or DTSSync
 	Scope    string // the WeChat cloud environment ID, or the Tencent Cloud region
 	JobID    string // the upstream's own ID
 }
@@ -52,18 +57,24 @@ func (k Key) path() string {
 
 // Job is one watched job with its latest state. Times are UTC, to the millisecond.
 type Job struct {
-	Provider  string    `json:"provider"`
-	Scope     string    `json:"scope"`
-	JobID     string    `json:"job_id"`
-	Label     string    `json:"label"`
-	Paused    bool      `json:"paused"` // paused jobs are not looked at
-	Phase     Phase     `json:"phase"`
-	Final     bool      `json:"final"` // whether Phase is an end
-	WatchedAt time.Time `json:"watched_at"`
-	ChangedAt time.Time `json:"changed_at"` // in this phase since
-	Latest    *Snapshot `json:"latest"`     // nil before the first look
-	File      *File     `json:"file"`       // of a finished WeChat export, else nil
-	Polling   Polling   `json:"polling"`
+	Provider  string     `json:"provider"`
+	Scope     string     `json:"scope"`
+	JobID     string     `json:"job_id"`
+	Label     string     `json:"label"`
+	Name      *string    `json:"name"`   // the upstream's own, nil where it tells none
+	Paused    bool       `json:"paused"` // paused jobs are not looked at
+	Phase     Phase      `json:"phase"`
+	Final     bool       `json:"final"` // whether Phase is an end
+	WatchedAt time.Time  `json:"watched_at"`
+	ChangedAt time.Time  `json:"changed_at"` // in this phase since
+	CreatedAt *time.Time `json:"created_at"` // these three as the upstream tells them
+	StartedAt *time.Time `json:"started_at"`
+	EndedAt   *time.Time `json:"ended_at"`
+	Lag       *Lag       `json:"lag"`    // while increments are copied, else nil
+	ETA       *time.Time `json:"eta"`    // when 100 % would be reached at the pace of late; nil: cannot be said
+	Latest    *Snapshot  `json:"latest"` // nil before the first look
+	File      *File      `json:"file"`   // of a finished WeChat export, else nil
+	Polling   Polling    `json:"polling"`
 }
 
 // Key is the job's name.
@@ -79,12 +90,20 @@ type Snapshot struct {
 	CheckFlag        *int64    `json:"check_flag"`        // DTS: 0 not passed, 1 passed, 3 not checked
 	ErrorCode        *int64    `json:"error_code"`        // DTS: the job's own
 	Message          string    `json:"message"`           // the job's own text
+	Step             *string   `json:"step"`              // migrations and syncs: the upstream's ID of the step at work
 	RecordsSucceeded *int64    `json:"records_succeeded"` // WeChat
 	RecordsFailed    *int64    `json:"records_failed"`    // WeChat
 	RequestID        string    `json:"request_id"`        // the upstream's, of the first of these looks
 	FirstObservedAt  time.Time `json:"first_observed_at"`
 	LastObservedAt   time.Time `json:"last_observed_at"`
 	Observations     int64     `json:"observations"` // how many looks saw it
+}
+
+// Lag is how far a copy is behind its source. Pointers are nil where the upstream said nothing.
+type Lag struct {
+	Seconds   *int64    `json:"seconds"`
+	Megabytes *int64    `json:"megabytes"`
+	At        time.Time `json:"at"` // when it was seen
 }
 
 // File is the file of a finished WeChat export.

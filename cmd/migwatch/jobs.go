@@ -10,9 +10,9 @@ import (
 
 // jobFilter is the flags that choose jobs.
 type jobFilter struct {
-	Provider string   `enum:",wechat,dts" default:"" placeholder:"NAME" help:"Only jobs of wechat or of dts."`
+	Provider string   `enum:",wechat,dts,dts-migration,dts-sync" default:"" placeholder:"NAME" help:"Only jobs of this provider: wechat, dts, dts-migration or dts-sync."`
 	Scope    string   `placeholder:"SCOPE" help:"Only jobs of this WeChat environment or region."`
-	Phase    []string `enum:"pending,running,succeeded,partial,failed,missing,unknown" placeholder:"PHASE" help:"Only jobs in this phase (${enum}); may repeat."`
+	Phase    []string `enum:"pending,running,action_required,succeeded,partial,failed,canceled,missing,unknown" placeholder:"PHASE" help:"Only jobs in this phase (${enum}); may repeat."`
 	Query    string   `short:"q" placeholder:"TEXT" help:"Only jobs with this text in their ID, scope or label."`
 }
 
@@ -122,7 +122,7 @@ func (cmd *jobsCmd) table(ctx context.Context, sh *shell, c *client.Client) (*ta
 			noted = yellow
 		}
 		t.row(cell{text: j.Key().String()}, phaseCell(stateWord(j), j.Phase, terminal), cell{text: progressOf(j)},
-			cell{text: ago(now.Sub(j.ChangedAt))}, cell{text: j.Label}, cell{note(j), noted})
+			cell{text: ago(now.Sub(j.ChangedAt))}, cell{text: nameOf(j)}, cell{note(j), noted})
 		return nil
 	})
 	return t, more, err

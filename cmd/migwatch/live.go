@@ -96,7 +96,7 @@ func (cmd *jobsCmd) changes(sh *shell) func(context.Context, *client.Client) err
 				return printJSON(sh.out, withoutURL(j))
 			}
 			parts := []string{sh.now().Local().Format("15:04:05 -07:00"), j.Key().String(), stateWord(j)}
-			for _, p := range []string{progressOf(j), plain(j.Label), note(j)} {
+			for _, p := range []string{progressOf(j), plain(nameOf(j)), note(j)} {
 				if p != "" && p != "-" {
 					parts = append(parts, p)
 				}

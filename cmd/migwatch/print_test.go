@@ -161,7 +161,7 @@ func TestBar(t *testing.T) {
 
 // Every phase has a look: sign and colour.
 func TestLooks(t *testing.T) {
-	if len(phases) != len(looks) || len(phases) != 7 {
+	if len(phases) != len(looks) || len(phases) != 9 {
 		t.Errorf("%d phases, %d looks", len(phases), len(looks))
 	}
 	for _, p := range phases {

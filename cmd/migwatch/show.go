@@ -10,20 +10,22 @@ import (
 )
 
 // phases in the order they are shown.
-var phases = []client.Phase{client.Running, client.Pending, client.Failed, client.Partial, client.Succeeded, client.Missing, client.Unknown}
+var phases = []client.Phase{client.ActionRequired, client.Running, client.Pending, client.Failed, client.Partial, client.Succeeded, client.Canceled, client.Missing, client.Unknown}
 
 // looks is how a phase shows itself: shape, word and colour.
 var looks = map[client.Phase]struct {
 	sign  string
 	style style
 }{
-	client.Pending:   {"○", dim},
-	client.Running:   {"◐", blue},
-	client.Succeeded: {"✓", green},
-	client.Partial:   {"◑", yellow},
-	client.Failed:    {"✗", red},
-	client.Missing:   {"∅", purple},
-	client.Unknown:   {"?", yellow},
+	client.Pending:        {"○", dim},
+	client.Running:        {"◐", blue},
+	client.Succeeded:      {"✓", green},
+	client.Partial:        {"◑", yellow},
+	client.Failed:         {"✗", red},
+	client.ActionRequired: {"!", yellow},
+	client.Canceled:       {"⊘", dim},
+	client.Missing:        {"∅", purple},
+	client.Unknown:        {"?", yellow},
 }
 
 // phaseWord is a phase as a person reads it. What dts tells of is a check before a migration, so its ends
@@ -34,6 +36,8 @@ func phaseWord(provider string, p client.Phase) string {
 		return "check passed"
 	case provider == client.DTS && p == client.Failed:
 		return "check not passed"
+	case p == client.ActionRequired:
+		return "action required"
 	}
 	return string(p)
 }
@@ -84,6 +88,12 @@ func note(j client.Job) string {
 	if j.Paused {
 		parts = append(parts, "paused")
 	}
+	if l := j.Lag; l != nil && l.Seconds != nil {
+		parts = append(parts, fmt.Sprintf("lag %ds", *l.Seconds))
+	}
+	if what := todo(j); what != "" {
+		parts = append(parts, what)
+	}
 	if e := j.Polling.LastError; e != nil {
 		parts = append(parts, fmt.Sprintf("looks fail ×%d: %s", j.Polling.Failures, failure(*e)))
 	}
@@ -91,6 +101,32 @@ func note(j client.Job) string {
 		parts = append(parts, plain(j.Latest.Message))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// todo is what a person is to do about a job that waits for one.
+func todo(j client.Job) string {
+	if j.Phase != client.ActionRequired || j.Latest == nil {
+		return ""
+	}
+	switch strings.ToLower(j.Latest.Status) {
+	case "readycomplete", "8":
+		return "complete it in the console; until then it copies on and is billed"
+	case "checkpass", "4":
+		return "its check passed: start it in the console"
+	case "checknotpass", "5":
+		return "its check did not pass: change it in the console"
+	case "manualpaused", "paused":
+		return "paused in the console: resume it there"
+	}
+	return "an error stopped it: retry it in the console"
+}
+
+// nameOf is what a person calls j: its label here, or else its name there.
+func nameOf(j client.Job) string {
+	if j.Label == "" && j.Name != nil {
+		return plain(*j.Name)
+	}
+	return j.Label
 }
 
 func failure(e client.Failure) string {

@@ -44,13 +44,13 @@ resource "tencentcloud_cos_bucket_object" "package" {
 # The only thing the poller may do in the account.
 resource "tencentcloud_cam_role" "poll" {
   name        = "migwatch-poll"
-  description = "lets migwatch read the state of DTS migration checks"
+  description = "lets migwatch read the state of DTS checks, migrations and syncs"
   document    = file("${path.module}/../cam-trust.json")
 }
 
 resource "tencentcloud_cam_policy" "poll" {
   name        = "migwatch-poll"
-  description = "read the state of DTS migration checks"
+  description = "read the state of DTS checks, migrations and syncs"
   document    = file("${path.module}/../cam-policy.json")
 }
 

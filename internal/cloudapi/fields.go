@@ -71,6 +71,29 @@ func (f Fields) Object(key string) (inner Fields, ok bool, err error) {
 	return inner, true, nil
 }
 
+// List reads a list of objects; absent and null are none, and so is a null in it.
+func (f Fields) List(key string) ([]Fields, error) {
+	if !f.Has(key) {
+		return nil, nil
+	}
+	var raw []json.RawMessage
+	if err := json.Unmarshal(f[key], &raw); err != nil {
+		return nil, fmt.Errorf("%s is not a list", key)
+	}
+	list := make([]Fields, 0, len(raw))
+	for _, v := range raw {
+		if string(v) == "null" {
+			continue
+		}
+		one, err := ParseFields(v)
+		if err != nil {
+			return nil, fmt.Errorf("%s has in it %w", key, err)
+		}
+		list = append(list, one)
+	}
+	return list, nil
+}
+
 // Text reads a string, cleaned (see Clean); a number or boolean is taken as it is written. Absent and
 // null are "".
 func (f Fields) Text(key string) (string, error) {

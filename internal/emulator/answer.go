@@ -60,7 +60,7 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, a *Arrival, jud
 
 // requestID makes one in the shape of the API.
 func requestID(api API, hex string) string {
-	if api == DTS {
+	if api.ofDTS() {
 		return hex[:8] + "-" + hex[8:12] + "-" + hex[12:16] + "-" + hex[16:20] + "-" + hex[20:32]
 	}
 	return hex[:8] + "-" + hex[8:16] + "-" + hex[16:24]
@@ -73,12 +73,15 @@ func faulty(c *call, out reply) reply {
 	case "error":
 		out = c.refuse(f.Code, f.Text)
 	case "throttle":
-		if c.API == DTS {
+		if c.API.ofDTS() {
 			out = c.refuse("RequestLimitExceeded", "")
 		} else {
 			out = c.refuse("45011", "")
 		}
 	case "missing":
+		if c.API.ofDTS() && c.API != DTS { // no error in a list
+			return reply{verdict: "ok", kind: jsonKind, body: []byte(jobList(c, nil, 0))}
+		}
 		if c.API == DTS {
 			out = c.refuse("ResourceNotFound.JobNotExist", "")
 		} else {
@@ -92,7 +95,7 @@ func faulty(c *call, out reply) reply {
 
 // refuse is the API's own error answer; without a message it gets the API's usual one.
 func (c *call) refuse(code, message string) reply {
-	if c.API == DTS {
+	if c.API.ofDTS() {
 		return dtsError(c, code, message)
 	}
 	return wechatError(c, code, message)

@@ -61,14 +61,14 @@ func watch(s Script) map[string]*watched {
 
 func TestDemo(t *testing.T) {
 	jobs := Demo().Jobs()
-	scopes := map[API]map[string]bool{DTS: {}, WeChat: {}}
+	scopes := map[API]map[string]bool{DTS: {}, WeChat: {}, DTSMigration: {}, DTSSync: {}}
 	for _, j := range jobs {
 		scopes[j.API][j.Scope] = true
 		if j.Label == "" {
 			t.Errorf("%s has no label", j.ID)
 		}
 	}
-	if len(jobs) < 12 || len(jobs) > 16 || len(scopes[DTS]) < 2 || len(scopes[DTS]) > 3 || len(scopes[WeChat]) != 2 {
+	if len(jobs) < 12 || len(jobs) > 18 || len(scopes[DTS]) < 2 || len(scopes[DTS]) > 3 || len(scopes[WeChat]) != 2 {
 		t.Errorf("%d jobs in %v", len(jobs), scopes)
 	}
 	ends := map[string]int{}
@@ -87,6 +87,7 @@ func TestDemo(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"dts passed", "dts failed", "dts failed in Chinese", "dts missing", "dts running", "throttled on the way",
+		"dts-migration created", "dts-migration checkPass", "dts-migration readyComplete", "dts-migration success", "dts-migration resumableErr", "dts-sync Running", "dts-sync Paused",
 		"wechat success", "wechat partial", "wechat fail", "wechat file"} {
 		if ends[want] == 0 {
 			t.Errorf("no job is ever %s: %v", want, ends)
@@ -115,7 +116,7 @@ func end(name string, w *watched) string {
 		return "dts failed in Chinese"
 	case api == "dts":
 		return "dts failed"
-	case w.last.Status == "success" && failed != "0":
+	case api == "wechat" && w.last.Status == "success" && failed != "0":
 		return "wechat partial"
 	case w.last.File && strings.Contains(name, "100072240"):
 		return "wechat file"

@@ -19,10 +19,19 @@ type DTSOptions struct {
 
 func (o *DTSOptions) fill() { o.PerSecond = or(o.PerSecond, 20) }
 
-const (
-	action  = "DescribeMigrateCheckJob"
-	version = "2018-03-30"
-)
+// actions are what is played of each version.
+var actions = map[string]map[string]API{
+	"2018-03-30": {"DescribeMigrateCheckJob": DTS, "DescribeMigrateJobs": dtsOld},
+	"2021-12-06": {"DescribeMigrationJobs": DTSMigration, "DescribeMigrationDetail": dtsDetail, "DescribeMigrationCheckJob": dtsNewCheck, "DescribeSyncJobs": DTSSync},
+}
+
+// calledAPI is the action that r is for; without a known one it counts as a check.
+func calledAPI(r *http.Request) API {
+	if api := actions[r.Header.Get("X-TC-Version")][r.Header.Get("X-TC-Action")]; api != "" {
+		return api
+	}
+	return DTS
+}
 
 // texts are Tencent Cloud's own words for its codes.
 var texts = map[string]string{
@@ -57,7 +66,7 @@ func dtsError(c *call, code, message string) reply {
 	return reply{verdict: code, kind: jsonKind, body: []byte(body)}
 }
 
-// dtsLook judges a DescribeMigrateCheckJob call. The caller holds mu.
+// dtsLook judges a call of DTS. The caller holds mu.
 func (e *Emulator) dtsLook(c *call) reply {
 	if code, why := e.checkCommon(c); code != "" {
 		return c.refuse(code, why)
@@ -74,8 +83,14 @@ func (e *Emulator) dtsLook(c *call) reply {
 		return c.refuse("RequestLimitExceeded", fmt.Sprintf("Your current request times equals to `%d` in a second, which exceeds "+
 			"the frequency limit `%d` for a second. Please reduce the frequency of calls.", c.inSecond, most))
 	}
+	if c.API == DTSMigration || c.API == DTSSync || c.API == dtsOld {
+		return e.listJobs(c)
+	}
 	if code, why := c.readDTS(); code != "" {
 		return c.refuse(code, why)
+	}
+	if c.API != DTS {
+		return e.explainJob(c)
 	}
 	state, fault, found := e.look(place{DTS, c.Scope, c.ID}, c.At)
 	switch {
@@ -110,10 +125,12 @@ func (e *Emulator) checkCommon(c *call) (code, why string) {
 	if h.Get("Authorization") == "" {
 		return "MissingParameter", "The request is missing a required parameter `Authorization`."
 	}
-	if v := h.Get("X-TC-Version"); v != version {
-		return "NoSuchVersion", fmt.Sprintf("The version %q of the API does not exist.", v)
+	version := h.Get("X-TC-Version")
+	known := actions[version]
+	if known == nil {
+		return "NoSuchVersion", fmt.Sprintf("The version %q of the API does not exist.", version)
 	}
-	if a := h.Get("X-TC-Action"); a != action {
+	if a := h.Get("X-TC-Action"); known[a] == "" {
 		return "InvalidAction", fmt.Sprintf("The action %q is invalid or not found in version %s.", a, version)
 	}
 	return e.checkRegion(c)

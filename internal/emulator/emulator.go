@@ -89,7 +89,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/cgi-bin/component/api_component_token":
 		e.serve(w, r, &Arrival{At: at, API: ComponentToken}, e.componentToken)
 	case path == "/" || r.Header.Get("X-TC-Action") != "":
-		e.serve(w, r, &Arrival{At: at, API: DTS, Scope: regionOf(r)}, e.dtsLook)
+		e.serve(w, r, &Arrival{At: at, API: calledAPI(r), Scope: regionOf(r)}, e.dtsLook)
 	case path == "/componenttcb/dbmigrationstate":
 		e.serve(w, r, &Arrival{At: at, API: WeChat}, e.wechatLook)
 	default:
@@ -165,7 +165,7 @@ func (e *Emulator) Counts() []Count {
 func (e *Emulator) Peak(api API, scope string) int {
 	peak := 0
 	for _, c := range e.Counts() {
-		if c.API == api && (api != DTS || scope == "" || c.Scope == scope) {
+		if c.API == api && (!api.ofDTS() || scope == "" || c.Scope == scope) {
 			peak = max(peak, c.Peak)
 		}
 	}

@@ -177,7 +177,7 @@ func (f *Fault) argument(arg rune, words []word, api API) (int, error) {
 		}
 	case 'c':
 		f.Code = w
-		if _, e := strconv.ParseInt(w, 10, 32); e != nil && api != DTS {
+		if _, e := strconv.ParseInt(w, 10, 32); e != nil && !api.ofDTS() {
 			err = fmt.Errorf("%q is not an errcode, a number", w)
 		} else if !plainWord(w) {
 			err = fmt.Errorf("%q is not an error code", w)

@@ -47,7 +47,7 @@ func (p *parser) header(words []word) error {
 
 func apiHeader(b *Block, words []word) error {
 	if len(words) == 0 || len(words) > 2 || words[0].quoted || !API(words[0].text).valid() {
-		return fmt.Errorf("write: api wechat|dts|component-token|token-service [SCOPE]")
+		return fmt.Errorf("write: api wechat|dts|dts-migration|dts-sync|component-token|token-service [SCOPE]")
 	}
 	b.API, b.FromStart = API(words[0].text), true
 	if len(words) == 2 {
@@ -60,8 +60,8 @@ func apiHeader(b *Block, words []word) error {
 func checkScope(api API, w word) error {
 	switch {
 	case !w.quoted && api == WeChat && envPattern.MatchString(w.text):
-	case !w.quoted && api == DTS && knownRegion(w.text):
-	case api == DTS:
+	case !w.quoted && api.ofDTS() && knownRegion(w.text):
+	case api.ofDTS():
 		return fmt.Errorf("%q is not a region such as ap-shanghai", w.text)
 	case api == WeChat:
 		return fmt.Errorf("%q is not an environment ID such as test2-4a89da", w.text)
@@ -113,7 +113,7 @@ func checkID(b Block) error {
 	switch {
 	case b.API == WeChat && !wechatID(id):
 		return fmt.Errorf("%q is not a WeChat job ID, a positive number", b.ID)
-	case b.API == DTS && !idPattern.MatchString(id):
+	case b.API.ofDTS() && !idPattern.MatchString(id):
 		return fmt.Errorf("%q is not a DTS job ID such as dts-dau5czmd", b.ID)
 	}
 	if b.Count > 0 && b.API == WeChat {

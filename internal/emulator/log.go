@@ -97,7 +97,7 @@ func (l *arrivals) judge(a *Arrival, verdict string) {
 
 // of finds the tally of a limit: DTS counts by region, all others as a whole.
 func (l *arrivals) of(api API, scope string) *tally {
-	if api != DTS || l.tally[place{api: api, scope: scope}] == nil && len(l.tally) >= mostScopes {
+	if !api.ofDTS() || l.tally[place{api: api, scope: scope}] == nil && len(l.tally) >= mostScopes {
 		scope = ""
 	}
 	at := place{api: api, scope: scope}

@@ -41,6 +41,12 @@ const (
 //
 //	dts ap-guangzhou dts-load-%05d x 10000
 //
+//	dts-migration ap-shanghai dts-1kl0iy0v "orders"
+//	  0s checking
+//	  5s checkPass
+//	  9s running 40%
+//	  20s readyComplete 100% lag=2
+//
 //	api wechat
 //	  30s error 45011 for 10s
 //
@@ -77,8 +83,8 @@ func (p *parser) take(words []word) error {
 	first := words[0].text
 	switch {
 	case words[0].quoted:
-		return fmt.Errorf("a line begins with dts, wechat, api, repeat or a time, not with %q", first)
-	case first == string(DTS), first == string(WeChat), first == "api":
+		return fmt.Errorf("a line begins with dts, dts-migration, dts-sync, wechat, api, repeat or a time, not with %q", first)
+	case first == string(DTS), first == string(DTSMigration), first == string(DTSSync), first == string(WeChat), first == "api":
 		return p.header(words)
 	case p.block == nil:
 		return fmt.Errorf("%q comes before the first line that names a job or an API", first)
@@ -151,7 +157,7 @@ func parseState(words []word, b *Block) (*State, error) {
 			s.Message = w.text
 		case w.quoted:
 			return nil, fmt.Errorf("a second message %q", w.text)
-		case percent.MatchString(w.text) && b.API == DTS && s.Percent == "":
+		case percent.MatchString(w.text) && b.API.ofDTS() && s.Percent == "":
 			s.Percent = strings.TrimSuffix(w.text, "%")
 		case records.MatchString(w.text) && b.API == WeChat && s.Records == "":
 			s.Records = w.text
@@ -178,7 +184,7 @@ func parseField(text string, api API) (Field, error) {
 	} else if err := json.Compact(&compact, []byte(value)); err != nil {
 		return Field{}, fmt.Errorf("%s: the value is neither JSON nor none", text)
 	}
-	if long := shortNames[name]; long != "" && api == DTS {
+	if long := shortNames[name]; long != "" && api.ofDTS() {
 		name = long
 	}
 	return Field{name, compact.String()}, nil

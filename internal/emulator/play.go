@@ -67,8 +67,13 @@ func (p *player) active(i, last int, elapsed time.Duration) bool {
 }
 
 func first(api API) State {
-	if api == DTS {
+	switch api {
+	case DTS:
 		return State{Status: "unavailable"}
+	case DTSMigration:
+		return State{Status: "created"}
+	case DTSSync:
+		return State{Status: "UnInitialized"}
 	}
 	return State{Status: "waiting"}
 }

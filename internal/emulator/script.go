@@ -12,18 +12,26 @@ type API string
 
 // The emulated endpoints.
 const (
-	WeChat         API = "wechat"          // POST /componenttcb/dbmigrationstate
-	DTS            API = "dts"             // POST / with X-TC-Action
-	ComponentToken API = "component-token" // POST /cgi-bin/component/api_component_token
-	TokenService   API = "token-service"   // GET /token, somebody's own service that hands out tokens
+	WeChat         API = "wechat"        // POST /componenttcb/dbmigrationstate
+	DTS            API = "dts"           // POST / with X-TC-Action: DescribeMigrateCheckJob
+	DTSMigration   API = "dts-migration" // … DescribeMigrationJobs
+	DTSSync        API = "dts-sync"      // … DescribeSyncJobs
+	dtsDetail      API = "dts-migration-detail"
+	dtsNewCheck    API = "dts-migration-check"
+	dtsOld         API = "dts-migration-2018" // … DescribeMigrateJobs, which lists the migrations whose status is a number
+	ComponentToken API = "component-token"    // POST /cgi-bin/component/api_component_token
+	TokenService   API = "token-service"      // GET /token, somebody's own service that hands out tokens
 )
 
 // other is how the log names what came for none of them.
 const other API = "other"
 
 func (a API) valid() bool {
-	return a == WeChat || a == DTS || a == ComponentToken || a == TokenService
+	return a == WeChat || a == ComponentToken || a == TokenService || a.ofDTS()
 }
+
+// ofDTS reports whether a is one of DTS's actions. Each has a limit of its own in each region.
+func (a API) ofDTS() bool { return strings.HasPrefix(string(a), string(DTS)) }
 
 // Script says what the upstreams do, and when. Parse reads one, String prints it.
 type Script struct{ Blocks []Block }
@@ -53,9 +61,9 @@ type Step struct {
 // most likely give: see Parse.
 type State struct {
 	Status  string
-	Percent string  // DTS: digits of Progress; "" is 100 when finished, empty otherwise
+	Percent string  // DTS: digits of Progress; "" is 100 when finished, empty otherwise; of a migration how far its loader is
 	Records string  // WeChat: "succeeded/failed"; "" is "0/0"
-	Message string  // ErrorMessage, error_msg
+	Message string  // ErrorMessage, error_msg; BriefMsg of a migration, ErrInfo of a sync
 	File    bool    // WeChat: a file_url, signed anew for every look
 	Set     []Field // raw fields that replace or join the others
 }
@@ -156,7 +164,7 @@ func (s State) text(api API) string {
 	for _, f := range s.Set {
 		name := f.Name
 		for short, long := range shortNames {
-			if api == DTS && long == f.Name {
+			if api.ofDTS() && long == f.Name {
 				name = short
 			}
 		}
@@ -171,8 +179,8 @@ func (s State) text(api API) string {
 	return strings.Join(words, " ")
 }
 
-// shortNames are the words scripts use for two fields of DTS.
-var shortNames = map[string]string{"check": "CheckFlag", "code": "ErrorCode"}
+// shortNames are the words scripts use for some fields of DTS.
+var shortNames = map[string]string{"check": "CheckFlag", "code": "ErrorCode", "lag": "SecondsBehindMaster", "behind": "MasterSlaveDistance"}
 
 // plainWord reports whether s can stand in a script unquoted wherever a word is expected.
 func plainWord(s string) bool {

@@ -30,7 +30,7 @@ func exported(list snapshotList, format string, k job.Key) *reply {
 }
 
 const csvHeader = "seq,phase,status,progress,check_flag,error_code,message,records_succeeded,records_failed," +
-	"request_id,first_observed_at,last_observed_at,observations\r\n"
+	"request_id,first_observed_at,last_observed_at,observations,step\r\n"
 
 // csvOf is RFC 4180. encoding/csv will not do: with CRLF it rewrites line ends inside cells.
 func csvOf(rows []snapshotView) []byte {
@@ -49,6 +49,10 @@ func csvOf(rows []snapshotView) []byte {
 		b = appendText(append(b, ','), r.FirstObservedAt)
 		b = appendText(append(b, ','), r.LastObservedAt)
 		b = appendNumber(append(b, ','), &r.Observations)
+		b = append(b, ',')
+		if r.Step != nil {
+			b = appendText(b, *r.Step)
+		}
 		b = append(b, "\r\n"...)
 	}
 	return b

@@ -63,9 +63,9 @@ func unmarshal(body []byte, into any) error {
 
 // JobPath names a job in the path.
 type JobPath struct {
-	Provider string `path:"provider" enum:"wechat,dts" example:"dts" doc:"the upstream API the job lives in"`
-	Scope    string `path:"scope" example:"ap-shanghai" doc:"wechat: the cloud environment ID, [A-Za-z0-9][A-Za-z0-9-]{0,63}; dts: the region, [a-z]{2}-[a-z]+(-[a-z0-9]+)*"`
-	JobID    string `path:"job_id" example:"dts-1kl0iy0v" doc:"wechat: a decimal number from 1 to 2^63-1; dts: [A-Za-z0-9][A-Za-z0-9_-]{0,63}"`
+	Provider string `path:"provider" enum:"wechat,dts,dts-migration,dts-sync" example:"dts" doc:"the upstream API the job lives in"`
+	Scope    string `path:"scope" example:"ap-shanghai" doc:"wechat: the cloud environment ID, [A-Za-z0-9][A-Za-z0-9-]{0,63}; the others: the region, [a-z]{2}-[a-z]+(-[a-z0-9]+)*"`
+	JobID    string `path:"job_id" example:"dts-1kl0iy0v" doc:"wechat: a decimal number from 1 to 2^63-1; the others: [A-Za-z0-9][A-Za-z0-9_-]{0,63}"`
 }
 
 func (in *JobPath) key() job.Key {
@@ -91,7 +91,7 @@ func wrong(where string, err error) []error {
 
 // JobFilter chooses jobs by where they live.
 type JobFilter struct {
-	Provider string `query:"provider" enum:"wechat,dts" doc:"only jobs of this upstream API"`
+	Provider string `query:"provider" enum:"wechat,dts,dts-migration,dts-sync" doc:"only jobs of this upstream API"`
 	Scope    string `query:"scope" doc:"only jobs of this WeChat environment or region"`
 }
 
@@ -106,10 +106,10 @@ func (in *JobFilter) check() []error {
 	}
 	asWeChat := job.Key{Provider: job.WeChat, Scope: in.Scope, ID: "1"}.Validate()
 	asDTS := job.Key{Provider: job.DTS, Scope: in.Scope, ID: "x"}.Validate()
-	switch job.Provider(in.Provider) {
-	case job.WeChat:
+	switch p := job.Provider(in.Provider); {
+	case p == job.WeChat:
 		return wrong("query.", asWeChat)
-	case job.DTS:
+	case p.Valid():
 		return wrong("query.", asDTS)
 	}
 	if asWeChat != nil && asDTS != nil {
@@ -120,7 +120,7 @@ func (in *JobFilter) check() []error {
 
 type jobsInput struct {
 	JobFilter
-	Phase  []string `query:"phase,explode" enum:"pending,running,succeeded,partial,failed,missing,unknown" nullable:"false" doc:"only jobs in this phase; may repeat"`
+	Phase  []string `query:"phase,explode" enum:"pending,running,action_required,succeeded,partial,failed,canceled,missing,unknown" nullable:"false" doc:"only jobs in this phase; may repeat"`
 	Q      string   `query:"q" maxLength:"200" doc:"only jobs with this text in their ID, scope or label; ASCII case is ignored"`
 	Limit  int      `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"how many to list at most"`
 	Cursor string   `query:"cursor" maxLength:"512" doc:"next_cursor of the page before, with the same filters"`

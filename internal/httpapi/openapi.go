@@ -22,8 +22,8 @@ type success struct {
 	texts   map[string]func() any // other media types of the same rows, with an example each
 }
 
-const aboutAPI = `migwatch looks at database migration jobs through the APIs they live in, getMigrationState of WeChat's open platform and
-DescribeMigrateCheckJob of Tencent Cloud's DTS, and tells what it remembers.
+const aboutAPI = `migwatch looks at database migration jobs through the APIs they live in, getMigrationState of WeChat's open platform and those of
+Tencent Cloud's DTS for checks, migrations and syncs, and tells what it remembers.
 
 Times are RFC 3339 in UTC with milliseconds. Unknown numbers are null. Errors are RFC 9457 problems with a stable ` + "`code`" + `.
 Parameters that a route does not know are ignored; one it knows may be given once, but for ` + "`phase`" + `. HEAD works where GET does.`
@@ -168,7 +168,7 @@ func orNull(s *huma.Schema, names ...string) *huma.Schema {
 
 // TransformSchema says which properties may be null.
 func (*jobView) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	return orNull(s, "latest", "file")
+	return orNull(s, "latest", "file", "lag")
 }
 
 // TransformSchema says which properties may be null.

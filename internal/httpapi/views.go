@@ -10,28 +10,41 @@ import (
 // The views are the JSON of the API: every field is always there, what is unknown is null.
 
 type jobView struct {
-	Provider  job.Provider  `json:"provider" enum:"wechat,dts" example:"dts" doc:"the upstream API the job lives in"`
+	Provider  job.Provider  `json:"provider" enum:"wechat,dts,dts-migration,dts-sync" example:"dts" doc:"the upstream API the job lives in"`
 	Scope     string        `json:"scope" example:"ap-shanghai" doc:"the WeChat cloud environment ID, or the Tencent Cloud region"`
 	JobID     string        `json:"job_id" example:"dts-1kl0iy0v" doc:"the upstream's own ID"`
 	Label     string        `json:"label" maxLength:"200" doc:"a name of your own"`
 	Paused    bool          `json:"paused" doc:"paused jobs are not looked at"`
-	Phase     job.Phase     `json:"phase" enum:"pending,running,succeeded,partial,failed,missing,unknown" doc:"our word for the state; pending before the first look"`
+	Name      *string       `json:"name" doc:"the upstream's own name of it; null where it tells none"`
+	Phase     job.Phase     `json:"phase" enum:"pending,running,action_required,succeeded,partial,failed,canceled,missing,unknown" doc:"our word for the state; pending before the first look"`
 	Final     bool          `json:"final" doc:"whether the phase is an end"`
 	WatchedAt string        `json:"watched_at" format:"date-time" doc:"since when the job is watched"`
 	ChangedAt string        `json:"changed_at" format:"date-time" doc:"in this phase since"`
+	CreatedAt *string       `json:"created_at" format:"date-time" doc:"dts-migration, dts-sync: when the upstream says it was made"`
+	StartedAt *string       `json:"started_at" format:"date-time" doc:"dts-migration, dts-sync: when the upstream says it was started"`
+	EndedAt   *string       `json:"ended_at" format:"date-time" doc:"dts-migration, dts-sync: when the upstream says it ended"`
+	Lag       *lagView      `json:"lag" doc:"dts-migration, dts-sync: how far the copy is behind, while it copies increments; else null"`
+	ETA       *string       `json:"eta" format:"date-time" doc:"when 100 % would be reached at the pace of late; null where nothing can be said"`
 	Latest    *snapshotView `json:"latest" doc:"the newest snapshot; null before the first look"`
 	File      *fileView     `json:"file" doc:"the file of a finished WeChat export; else null"`
 	Polling   pollingView   `json:"polling" doc:"how the looking goes; it never changes the phase"`
 }
 
+type lagView struct {
+	Seconds   *int64 `json:"seconds" minimum:"0"`
+	Megabytes *int64 `json:"megabytes" minimum:"0"`
+	At        string `json:"at" format:"date-time" doc:"when it was seen"`
+}
+
 type snapshotView struct {
 	Seq              int64     `json:"seq" minimum:"1" example:"4" doc:"counts a job's snapshots from 1 without gaps"`
-	Phase            job.Phase `json:"phase" enum:"pending,running,succeeded,partial,failed,missing,unknown"`
+	Phase            job.Phase `json:"phase" enum:"pending,running,action_required,succeeded,partial,failed,canceled,missing,unknown"`
 	Status           string    `json:"status" example:"finished" doc:"the upstream's own word, untouched"`
 	Progress         *int64    `json:"progress" minimum:"0" maximum:"100" doc:"percent"`
 	CheckFlag        *int64    `json:"check_flag" doc:"dts: 0 not passed, 1 passed, 3 not checked"`
 	ErrorCode        *int64    `json:"error_code" doc:"dts: the job's own error code"`
 	Message          string    `json:"message" doc:"the job's own text"`
+	Step             *string   `json:"step" example:"sinker" doc:"dts-migration, dts-sync: the upstream's ID of the step at work"`
 	RecordsSucceeded *int64    `json:"records_succeeded" doc:"wechat: records that worked"`
 	RecordsFailed    *int64    `json:"records_failed" doc:"wechat: records that failed"`
 	RequestID        string    `json:"request_id" doc:"the upstream's ID of the first of these looks"`
@@ -63,11 +76,11 @@ type failureView struct {
 
 type eventView struct {
 	ID       string       `json:"id" example:"17" doc:"ascends; pass the last one you saw as after"`
-	Provider job.Provider `json:"provider" enum:"wechat,dts"`
+	Provider job.Provider `json:"provider" enum:"wechat,dts,dts-migration,dts-sync"`
 	Scope    string       `json:"scope"`
 	JobID    string       `json:"job_id"`
-	From     job.Phase    `json:"from" enum:"pending,running,succeeded,partial,failed,missing,unknown"`
-	To       job.Phase    `json:"to" enum:"pending,running,succeeded,partial,failed,missing,unknown"`
+	From     job.Phase    `json:"from" enum:"pending,running,action_required,succeeded,partial,failed,canceled,missing,unknown"`
+	To       job.Phase    `json:"to" enum:"pending,running,action_required,succeeded,partial,failed,canceled,missing,unknown"`
 	At       string       `json:"at" format:"date-time"`
 	Seq      int64        `json:"seq" doc:"the snapshot that brought the change"`
 	Message  string       `json:"message" doc:"that snapshot's text"`
@@ -130,6 +143,7 @@ func viewJob(j job.Job, now time.Time, showURL bool) jobView {
 			NextAt: stampIf(j.Polling.NextAt), LastAttemptAt: stampIf(j.Polling.LastAttemptAt), Failures: j.Polling.Failures,
 		},
 	}
+	viewAbout(&v, j, now)
 	if j.Latest != nil {
 		s := viewSnapshot(*j.Latest)
 		v.Latest = &s
@@ -141,6 +155,25 @@ func viewJob(j job.Job, now time.Time, showURL bool) jobView {
 		v.Polling.LastError = &failureView{Kind: e.Kind, Code: e.Code, Message: e.Message, RequestID: e.RequestID, At: stamp(e.At)}
 	}
 	return v
+}
+
+// viewAbout tells what the upstream tells beside the state. An ETA that is over says nothing.
+func viewAbout(v *jobView, j job.Job, now time.Time) {
+	a := j.About
+	v.Name, v.CreatedAt, v.StartedAt, v.EndedAt = textIf(a.Name), stampIf(a.CreatedAt), stampIf(a.StartedAt), stampIf(a.EndedAt)
+	if a.Lag != nil {
+		v.Lag = &lagView{a.Lag.Seconds, a.Lag.Megabytes, stamp(a.Lag.At)}
+	}
+	if j.ETA != nil && j.ETA.After(now) {
+		v.ETA = stampIf(j.ETA)
+	}
+}
+
+func textIf(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 // viewFile takes a link without a known end for expired: nothing says that it still works.
@@ -162,7 +195,7 @@ func (v jobView) showsURL() bool { return v.File != nil && v.File.URL != nil }
 func viewSnapshot(s job.Snapshot) snapshotView {
 	return snapshotView{
 		Seq: s.Seq, Phase: s.Phase, Status: s.Status, Progress: s.Progress, CheckFlag: s.CheckFlag, ErrorCode: s.ErrorCode,
-		Message: s.Message, RecordsSucceeded: s.RecordsSucceeded, RecordsFailed: s.RecordsFailed, RequestID: s.RequestID,
+		Message: s.Message, Step: textIf(s.Step), RecordsSucceeded: s.RecordsSucceeded, RecordsFailed: s.RecordsFailed, RequestID: s.RequestID,
 		FirstObservedAt: stamp(s.FirstObservedAt), LastObservedAt: stamp(s.LastObservedAt), Observations: s.Observations,
 	}
 }

@@ -58,8 +58,8 @@ func TestEveryKeyIsAlwaysThere(t *testing.T) {
 		v    any
 		want string
 	}{
-		"job":      {viewJob(job.Job{}, exampleTime, true), "provider scope job_id label paused phase final watched_at changed_at latest file polling next_at last_attempt_at failures last_error"},
-		"snapshot": {viewSnapshot(job.Snapshot{}), "seq phase status progress check_flag error_code message records_succeeded records_failed request_id first_observed_at last_observed_at observations"},
+		"job":      {viewJob(job.Job{}, exampleTime, true), "provider scope job_id label paused name phase final watched_at changed_at created_at started_at ended_at lag eta latest file polling next_at last_attempt_at failures last_error"},
+		"snapshot": {viewSnapshot(job.Snapshot{}), "seq phase status progress check_flag error_code message step records_succeeded records_failed request_id first_observed_at last_observed_at observations"},
 		"event":    {viewEvent(job.Event{}), "id provider scope job_id from to at seq message"},
 		"file":     {viewFile(job.File{}, exampleTime, true), "available expires_at url"},
 		"failure":  {failureView{}, "kind code message request_id at"},
@@ -107,5 +107,19 @@ func TestCut(t *testing.T) {
 		if got := cut(test.s, 3); got != test.want {
 			t.Errorf("%q: %q, want %q", test.s, got, test.want)
 		}
+	}
+}
+
+// What an upstream tells beside the state is shown as it is, and an ETA only while it is to come.
+func TestViewAbout(t *testing.T) {
+	at, seconds := exampleTime.Add(-time.Hour), int64(2)
+	j := job.Job{Key: job.Key{Provider: job.DTSMigration}, ETA: &exampleTime, About: job.About{Name: "orders", CreatedAt: &at, StartedAt: &at, Lag: &job.Lag{Seconds: &seconds, At: at}},
+		Latest: &job.Snapshot{Seen: job.Seen{Step: "sinker"}}}
+	v := viewJob(j, exampleTime.Add(-time.Second), false)
+	if *v.Name != "orders" || *v.CreatedAt != stamp(at) || *v.StartedAt != stamp(at) || v.EndedAt != nil || *v.Lag.Seconds != 2 || v.Lag.Megabytes != nil || v.Lag.At != stamp(at) || *v.ETA != stamp(exampleTime) || *v.Latest.Step != "sinker" {
+		t.Errorf("%s", encode(v))
+	}
+	if v := viewJob(j, exampleTime, false); v.ETA != nil {
+		t.Errorf("an ETA that is over: %s", *v.ETA)
 	}
 }

@@ -3,7 +3,9 @@ package job
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -13,14 +15,19 @@ type Provider string
 // The providers.
 const (
 	WeChat Provider = "wechat" // getMigrationState of WeChat's open platform
-	DTS    Provider = "dts"    // DescribeMigrateCheckJob of Tencent Cloud's Data Transmission Service
+	// Three of Tencent Cloud's Data Transmission Service: the check before a migration
+	// (DescribeMigrateCheckJob), the migration itself (DescribeMigrationJobs, DescribeMigrateJobs), and a sync
+	// (DescribeSyncJobs).
+	DTS          Provider = "dts"
+	DTSMigration Provider = "dts-migration"
+	DTSSync      Provider = "dts-sync"
 )
 
 // Providers lists every provider, in the order they are shown.
-var Providers = []Provider{WeChat, DTS}
+var Providers = []Provider{WeChat, DTS, DTSMigration, DTSSync}
 
 // Valid reports whether p is one of Providers.
-func (p Provider) Valid() bool { return p == WeChat || p == DTS }
+func (p Provider) Valid() bool { return slices.Contains(Providers, p) }
 
 // Key names one watched job.
 type Key struct {
@@ -65,24 +72,27 @@ func (k Key) Validate() error {
 		if n, err := strconv.ParseInt(k.ID, 10, 64); err != nil || n < 1 || strconv.FormatInt(n, 10) != k.ID {
 			return &InvalidError{"job_id", fmt.Sprintf("%q is not a WeChat job ID (a decimal number from 1 to 2^63-1)", k.ID)}
 		}
-	case DTS:
+	case DTS, DTSMigration, DTSSync:
+		if account, _, given := strings.Cut(k.Scope, "@"); given {
+			return &InvalidError{"scope", fmt.Sprintf("account %q is not known here: only the function's own account can be asked", account)}
+		}
 		if !dtsScope().MatchString(k.Scope) || len(k.Scope) > maxScope {
 			return &InvalidError{"scope", fmt.Sprintf("%q is not a Tencent Cloud region such as ap-shanghai", k.Scope)}
 		}
 		if !dtsID().MatchString(k.ID) {
-			return &InvalidError{"job_id", fmt.Sprintf("%q is not a DTS job ID such as dts-dau5czmd", k.ID)}
+			return &InvalidError{"job_id", fmt.Sprintf("%q is not a DTS job ID such as %s", k.ID, map[bool]string{true: "sync-btso140", false: "dts-dau5czmd"}[k.Provider == DTSSync])}
 		}
 	default:
-		return &InvalidError{"provider", fmt.Sprintf("%q is neither wechat nor dts", string(k.Provider))}
+		return &InvalidError{"provider", fmt.Sprintf("%q is none of wechat, dts, dts-migration, dts-sync", string(k.Provider))}
 	}
 	return nil
 }
 
 // Budget names the allowance of upstream calls that k's looks are paid from. The limits are the
-// account's: DTS counts per region, WeChat per platform.
+// account's: DTS counts per region and action, WeChat per platform.
 func (k Key) Budget() string {
 	if k.Provider == WeChat {
 		return string(WeChat)
 	}
-	return string(DTS) + "/" + k.Scope
+	return string(k.Provider) + "/" + k.Scope
 }

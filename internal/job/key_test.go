@@ -39,6 +39,11 @@ func TestKeyValidate(t *testing.T) {
 		{job.DTS, "ap-shanghai", "dts/1", "job_id"},
 		{job.DTS, "ap-shanghai", "dts-\x00", "job_id"},
 		{job.DTS, "ap-shanghai", "дтс", "job_id"},
+		{job.DTSMigration, "ap-shanghai", "dts-dau5czmd", ""},
+		{job.DTSMigration, "prod@ap-shanghai", "dts-dau5czmd", "scope"},
+		{job.DTSMigration, "env_1", "dts-dau5czmd", "scope"},
+		{job.DTSSync, "ap-qingyuan", "sync-btso140", ""},
+		{job.DTSSync, "ap-qingyuan", "sync/1", "job_id"},
 		{"dns", "ap-shanghai", "dts-1", "provider"},
 	} {
 		err := job.Key{Provider: test.provider, Scope: test.scope, ID: test.id}.Validate()
@@ -53,7 +58,7 @@ func TestKeyValidate(t *testing.T) {
 }
 
 func TestPhases(t *testing.T) {
-	final := map[job.Phase]bool{job.Succeeded: true, job.Partial: true, job.Failed: true, job.Missing: true}
+	final := map[job.Phase]bool{job.Succeeded: true, job.Partial: true, job.Failed: true, job.Canceled: true, job.Missing: true}
 	for _, p := range job.Phases {
 		if !p.Valid() || p.Final() != final[p] {
 			t.Errorf("%s: valid %v, final %v", p, p.Valid(), p.Final())

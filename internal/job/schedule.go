@@ -11,7 +11,7 @@ const (
 	soonest      = 30 * time.Second // between looks at a job that moves
 	slowest      = 5 * time.Minute  // between looks at a job that has not moved for long
 	stretch      = 4                // an unchanged job is looked at after a fourth of the time it has stood still
-	afterFinal   = 15 * time.Minute // between looks at a final DTS job: its check may be run anew
+	afterFinal   = 15 * time.Minute // between looks at a final DTS job that may be run anew
 	finalWindow  = 24 * time.Hour   // for how long after its last change
 	firstRetry   = 30 * time.Second
 	slowestRetry = 15 * time.Minute
@@ -33,7 +33,7 @@ func next(j Job, now time.Time) *time.Time {
 	switch {
 	case !j.Phase.Final():
 		wait = min(max(still/stretch, soonest), slowest)
-	case j.Key.Provider == DTS && still < finalWindow:
+	case j.reruns() && still < finalWindow:
 		wait = afterFinal
 	default:
 		return nil
@@ -68,7 +68,19 @@ func (j Job) rests(now time.Time) bool {
 	if !j.Phase.Final() || j.Latest == nil {
 		return false
 	}
-	return j.Key.Provider != DTS || now.Sub(j.Latest.FirstObservedAt) >= finalWindow
+	return !j.reruns() || now.Sub(j.Latest.FirstObservedAt) >= finalWindow
+}
+
+// reruns reports whether the final job j may be run again as the same job: a check always, a migration or a
+// sync that did not work.
+func (j Job) reruns() bool {
+	switch j.Key.Provider {
+	case DTS:
+		return true
+	case DTSMigration, DTSSync:
+		return j.Phase == Failed || j.Phase == Missing
+	}
+	return false
 }
 
 // Resume says when to look at a job that is no longer paused: at once, unless it rests.

@@ -38,7 +38,14 @@ func Settle(c Claim, seen *Seen, err error, now time.Time) Outcome {
 	if c.Job.Latest != nil && at.Before(c.Job.Latest.LastObservedAt) {
 		at = c.Job.Latest.LastObservedAt
 	}
+	foresee(&out.Job, *seen, at)
 	remember(&out, *seen, at)
+	if seen.About != nil {
+		out.Job.About = *seen.About
+		if lag := seen.About.Lag; lag != nil {
+			out.Job.About.Lag = &Lag{Seconds: lag.Seconds, Megabytes: lag.Megabytes, At: at}
+		}
+	}
 	if seen.File != nil {
 		out.Job.File, out.File = seen.File, seen.File
 	}
@@ -49,7 +56,7 @@ func Settle(c Claim, seen *Seen, err error, now time.Time) Outcome {
 // remember extends the newest snapshot or adds one, and tells of a change of phase.
 func remember(out *Outcome, seen Seen, at time.Time) {
 	j := &out.Job
-	seen.File = nil
+	seen.File, seen.About = nil, nil
 	if last := j.Latest; last != nil && last.Same(seen) {
 		extended := *last
 		extended.LastObservedAt = at

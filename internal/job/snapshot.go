@@ -7,6 +7,7 @@ type Seen struct {
 	Phase            Phase
 	Status           string // the upstream's own word, untouched
 	Progress         *int64 // percent, 0–100
+	Step             string // the upstream's ID of the step at work; "" none
 	CheckFlag        *int64 // DTS: 0 not passed, 1 passed, 3 not checked
 	ErrorCode        *int64 // DTS: the job's, not the call's
 	Message          string // the job's own text
@@ -14,6 +15,21 @@ type Seen struct {
 	RecordsFailed    *int64 // WeChat
 	RequestID        string // of the call; no part of what is compared
 	File             *File  // WeChat exports; no part of what is compared
+	About            *About // migrations and syncs; no part of what is compared
+}
+
+// About is what an upstream tells of a job beside its state. Pointers are nil where it told nothing.
+type About struct {
+	Name                          string // its own name of the job
+	CreatedAt, StartedAt, EndedAt *time.Time
+	Lag                           *Lag
+	Version                       string // of the API that knows the job, such as 2021-12-06
+}
+
+// Lag is how far a copy is behind its source while it copies increments; nil where that is not told.
+type Lag struct {
+	Seconds, Megabytes *int64
+	At                 time.Time // when it was seen
 }
 
 // File is the download link of a finished export. Its URL is a bearer credential, so it comes in a
@@ -29,7 +45,7 @@ type Hidden interface{ Reveal() string }
 
 // Same reports whether a and b saw the same state of the job: all but the request ID and the file.
 func (a Seen) Same(b Seen) bool {
-	return a.Phase == b.Phase && a.Status == b.Status && a.Message == b.Message &&
+	return a.Phase == b.Phase && a.Status == b.Status && a.Message == b.Message && a.Step == b.Step &&
 		equal(a.Progress, b.Progress) && equal(a.CheckFlag, b.CheckFlag) && equal(a.ErrorCode, b.ErrorCode) &&
 		equal(a.RecordsSucceeded, b.RecordsSucceeded) && equal(a.RecordsFailed, b.RecordsFailed)
 }
@@ -60,7 +76,16 @@ type Job struct {
 	ChangedAt time.Time // in this phase since
 	Latest    *Snapshot // nil before the first look that succeeded
 	File      *File     // nil where no export file was ever seen
+	About     About
+	Pace      []Point    // the last places at which progress moved, the newest last; two at most
+	ETA       *time.Time // when 100 % would be reached at the pace of late; nil where nothing can be said
 	Polling   Polling
+}
+
+// Point is how far a job was at an instant.
+type Point struct {
+	At       time.Time
+	Progress int64 // percent
 }
 
 // Polling is how the looking goes, as opposed to what was seen.

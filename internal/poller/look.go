@@ -87,7 +87,7 @@ func (l *lane) watched(c job.Claim, claimed time.Time, first turn) (seen *job.Se
 		}
 	}()
 	pass := &gate{lane: l, claimed: claimed, next: first, slow: slow}
-	got, err := l.looker.Look(ctx, c.Job.Key, pass.wait)
+	got, err := l.looker.Look(ctx, c.Job, pass.wait)
 	l.window.answered(pass.sent, time.Now())
 	if err == nil {
 		return &got, nil

@@ -32,7 +32,7 @@ type Store interface {
 // Looker looks at a job once. It calls gate before each upstream call it makes, as late as it can: gate
 // returns when the call may go on the wire. Its error is what gate returned, or a *job.LookError.
 type Looker interface {
-	Look(ctx context.Context, k job.Key, gate func(context.Context) error) (job.Seen, error)
+	Look(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Seen, error)
 }
 
 // Options are the parts and the limits of a tick.

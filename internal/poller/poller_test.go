@@ -25,11 +25,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // looker is an upstream for these tests: it waits at the gate and then does as told.
 type looker func(ctx context.Context, k job.Key) (job.Seen, error)
 
-func (l looker) Look(ctx context.Context, k job.Key, gate func(context.Context) error) (job.Seen, error) {
+func (l looker) Look(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Seen, error) {
 	if err := gate(ctx); err != nil {
 		return job.Seen{}, err
 	}
-	return l(ctx, k)
+	return l(ctx, j.Key)
 }
 
 // arrivals notes when looks came.
@@ -262,7 +262,7 @@ func TestNarrowRefusalSlowsNobodyElse(t *testing.T) {
 // twice makes two calls in one look, as a client does that meets an expired token.
 type twice struct{ first func() }
 
-func (l twice) Look(ctx context.Context, _ job.Key, gate func(context.Context) error) (job.Seen, error) {
+func (l twice) Look(ctx context.Context, _ job.Job, gate func(context.Context) error) (job.Seen, error) {
 	for range 2 {
 		if err := gate(ctx); err != nil {
 			return job.Seen{}, err
@@ -290,12 +290,12 @@ func TestSecondCallPaysForItself(t *testing.T) {
 // slow comes to the gate long after its slot.
 type slow struct{}
 
-func (slow) Look(ctx context.Context, k job.Key, gate func(context.Context) error) (job.Seen, error) {
+func (slow) Look(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Seen, error) {
 	time.Sleep(600 * time.Millisecond)
 	if err := gate(ctx); err != nil {
 		return job.Seen{}, err
 	}
-	return running(ctx, k)
+	return running(ctx, j.Key)
 }
 
 func TestMissedSlotIsReservedAgain(t *testing.T) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"fmt"
 	"strings"
 
@@ -39,15 +40,15 @@ func (s *Store) addSnapshots(tx *gorm.DB, outcomes []*job.Outcome) error {
 	if len(outcomes) == 0 {
 		return nil
 	}
-	args := make([]any, 0, 14*len(outcomes))
+	args := make([]any, 0, 15*len(outcomes))
 	for _, o := range outcomes {
 		n := o.Job.Latest
 		args = append(args, o.Claim.Row, n.Seq, string(n.Phase), n.Status, valueOrNil(n.Progress), valueOrNil(n.CheckFlag), valueOrNil(n.ErrorCode),
 			n.Message, valueOrNil(n.RecordsSucceeded), valueOrNil(n.RecordsFailed), n.RequestID,
-			millis(n.FirstObservedAt), millis(n.LastObservedAt), n.Observations)
+			millis(n.FirstObservedAt), millis(n.LastObservedAt), n.Observations, sql.NullString{String: n.Step, Valid: n.Step != ""})
 	}
 	_, err := s.run(tx, `INSERT INTO snapshots (job, seq, phase, status, progress, check_flag, error_code, message, records_succeeded, records_failed, request_id,
-		first_observed_at, last_observed_at, observations) VALUES `+tuples(len(outcomes), 14), args...)
+		first_observed_at, last_observed_at, observations, step) VALUES `+tuples(len(outcomes), 15), args...)
 	return err
 }
 

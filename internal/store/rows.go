@@ -47,16 +47,16 @@ func valueOrNil(n *int64) any {
 // jobColumns is what scanJob reads: a job and its newest snapshot.
 const jobColumns = `jobs.id, jobs.provider, jobs.scope, jobs.job_id, jobs.label, jobs.paused, jobs.phase, jobs.watched_at, jobs.changed_at,
 	jobs.next_at, jobs.last_attempt_at, jobs.failures, jobs.error_kind, jobs.error_code, jobs.error_message, jobs.error_request_id, jobs.error_at, jobs.error_repeats,
-	jobs.file_url, jobs.file_expires_at, jobs.epoch, jobs.lease_until,
+	jobs.file_url, jobs.file_expires_at, jobs.epoch, jobs.lease_until, jobs.about,
 	s.seq, s.phase, s.status, s.progress, s.check_flag, s.error_code, s.message, s.records_succeeded, s.records_failed, s.request_id,
-	s.first_observed_at, s.last_observed_at, s.observations`
+	s.first_observed_at, s.last_observed_at, s.observations, s.step`
 
 // jobTables is where jobColumns come from.
 const jobTables = ` FROM jobs LEFT JOIN snapshots s ON s.job = jobs.id AND s.seq = jobs.seq `
 
 // snapshotColumns is what scanSnapshot reads.
 const snapshotColumns = `s.seq, s.phase, s.status, s.progress, s.check_flag, s.error_code, s.message, s.records_succeeded, s.records_failed, s.request_id,
-	s.first_observed_at, s.last_observed_at, s.observations`
+	s.first_observed_at, s.last_observed_at, s.observations, s.step`
 
 // jobRow is one row of jobColumns.
 type jobRow struct {
@@ -83,11 +83,12 @@ func (s *Store) scanJob(rows scanner) (jobRow, error) {
 		next, attempt, errAt, fileX sql.NullInt64
 		failure                     job.Failure
 		url                         string
+		about                       sql.NullString
 		snap                        nullSnapshot
 	)
 	err := rows.Scan(append([]any{&r.id, &j.Key.Provider, &j.Key.Scope, &j.Key.ID, &j.Label, &j.Paused, &j.Phase, &watched, &changed,
 		&next, &attempt, &j.Polling.Failures, &failure.Kind, &failure.Code, &failure.Message, &failure.RequestID, &errAt, &failure.Repeats,
-		&url, &fileX, &r.epoch, &r.leaseUntil}, snap.into()...)...)
+		&url, &fileX, &r.epoch, &r.leaseUntil, &about}, snap.into()...)...)
 	if err != nil {
 		return r, err
 	}
@@ -100,6 +101,11 @@ func (s *Store) scanJob(rows scanner) (jobRow, error) {
 	if fileX.Valid {
 		j.File = s.unseal(url, instant(fileX.Int64), j.Key)
 	}
+	if about.Valid {
+		if err := tellAbout(j, about.String); err != nil {
+			return r, err
+		}
+	}
 	if snap.seq.Valid {
 		latest := snap.snapshot()
 		j.Latest = &latest
@@ -110,12 +116,12 @@ func (s *Store) scanJob(rows scanner) (jobRow, error) {
 // nullSnapshot is a snapshot that may not be there.
 type nullSnapshot struct {
 	seq, progress, flag, code, good, bad, first, last, seen sql.NullInt64
-	phase, status, message, requestID                       sql.NullString
+	phase, status, message, requestID, step                 sql.NullString
 }
 
 func (n *nullSnapshot) into() []any {
 	return []any{&n.seq, &n.phase, &n.status, &n.progress, &n.flag, &n.code, &n.message, &n.good, &n.bad, &n.requestID,
-		&n.first, &n.last, &n.seen}
+		&n.first, &n.last, &n.seen, &n.step}
 }
 
 // snapshot copies: n may be scanned into again.
@@ -123,7 +129,7 @@ func (n *nullSnapshot) snapshot() job.Snapshot {
 	return job.Snapshot{
 		Seq: n.seq.Int64,
 		Seen: job.Seen{
-			Phase: job.Phase(n.phase.String), Status: n.status.String, Message: n.message.String, RequestID: n.requestID.String,
+			Phase: job.Phase(n.phase.String), Status: n.status.String, Message: n.message.String, RequestID: n.requestID.String, Step: n.step.String,
 			Progress: int64OrNil(n.progress), CheckFlag: int64OrNil(n.flag), ErrorCode: int64OrNil(n.code),
 			RecordsSucceeded: int64OrNil(n.good), RecordsFailed: int64OrNil(n.bad),
 		},

@@ -28,7 +28,7 @@ type badge struct {
 // badgeColours are dark enough for white letters.
 var badgeColours = map[job.Phase]string{
 	job.Pending: "#5b6673", job.Running: "#1d5fd1", job.Succeeded: "#1a7a41", job.Partial: "#a35200",
-	job.Failed: "#c22a20", job.Missing: "#7a3fb8", job.Unknown: "#7a5d14",
+	job.Failed: "#c22a20", job.ActionRequired: "#96570a", job.Canceled: "#555f6b", job.Missing: "#7a3fb8", job.Unknown: "#7a5d14",
 }
 
 const badgeGrey = "#6b7280"

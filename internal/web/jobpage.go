@@ -3,8 +3,10 @@ package web
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"migwatch/internal/job"
 )
@@ -21,6 +23,8 @@ type jobPage struct {
 	Row       row
 	Job       job.Job
 	Watched   stamp
+	Times     []told // the upstream's own
+	Console   string // its page in the upstream's console
 	Latest    *snapshotRow
 	Timeline  *timeline
 	Changes   []changeRow // newest first
@@ -47,6 +51,40 @@ func (s snapshotRow) CheckKey() string {
 		return "job.check." + strconv.FormatInt(*s.CheckFlag, 10)
 	}
 	return "job.check.other"
+}
+
+// told is an instant that the upstream tells, by the key of its text.
+type told struct {
+	Key string
+	At  stamp
+}
+
+// times are what the upstream tells of when the job was made, started and ended.
+func times(a job.About) (list []told) {
+	for _, t := range []struct {
+		key string
+		at  *time.Time
+	}{{"job.created", a.CreatedAt}, {"job.started", a.StartedAt}, {"job.ended", a.EndedAt}} {
+		if t.at != nil {
+			list = append(list, told{t.key, at(*t.at)})
+		}
+	}
+	return list
+}
+
+// consoles are the pages of Tencent Cloud's console that show one job.
+var consoles = map[job.Provider]string{
+	job.DTSMigration: "https://console.cloud.tencent.com/dts/migration",
+	job.DTSSync:      "https://console.cloud.tencent.com/dts/replication",
+}
+
+// consoleOf is the page of the job in the upstream's console; "" where it has none.
+func consoleOf(k job.Key) string {
+	page, ok := consoles[k.Provider]
+	if !ok {
+		return ""
+	}
+	return page + "?" + url.Values{"region": {k.Scope}, "jobId": {k.ID}}.Encode()
 }
 
 type changeRow struct {
@@ -79,7 +117,7 @@ func (u *UI) job(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := jobPage{Job: j, Row: v.row(j, u.opt.Now()), Watched: at(j.WatchedAt), File: v.file(j)}
+	p := jobPage{Job: j, Row: v.row(j, u.opt.Now()), Watched: at(j.WatchedAt), Times: times(j.About), Console: consoleOf(k), File: v.file(j)}
 	p.frame = v.frame(p.Row.Name())
 	if err := p.page(v, s, story); err != nil {
 		return err

@@ -75,14 +75,22 @@ func seesAll(t *testing.T, _ *rig, tab *tab) {
 	if !eval[bool](tab, `(() => { const of = {}; return [...document.querySelectorAll('.jobs .phase')].every((p) => (of[p.textContent] ??= p.className) === p.className) })()`) {
 		t.Error("one word for two phases")
 	}
-	for _, property := range []string{`getComputedStyle(p).color`, `p.querySelector('use').getAttribute('href')`} {
-		if n := eval[int](tab, `new Set([...document.querySelectorAll('.jobs .phase')].map((p) => `+property+`)).size`); n != len(job.Phases) {
+	list := strings.Join(words(job.Phases), " ")
+	for _, property := range []string{`getComputedStyle(p).color + getComputedStyle(p).backgroundColor`, `document.getElementById('i-' + name).innerHTML`} {
+		if n := eval[int](tab, `new Set('`+list+`'.split(' ').map((name) => { const p = document.querySelector('.jobs td').appendChild(document.createElement('span')); p.className = 'phase p-' + name; return `+property+` })).size`); n != len(job.Phases) {
 			t.Errorf("%d of %s for %d phases", n, property, len(job.Phases))
 		}
 	}
 	if icons := eval[bool](tab, `[...document.querySelectorAll('.jobs .phase use')].every((u) => u.getBBox().width > 8)`); !icons {
 		t.Error("a shape shows nothing")
 	}
+}
+
+func words[T ~string](list []T) (out []string) {
+	for _, w := range list {
+		out = append(out, string(w))
+	}
+	return out
 }
 
 func filters(t *testing.T, _ *rig, tab *tab) {

@@ -21,7 +21,7 @@ type message struct {
 }
 
 // statuses with texts of their own; the others have those of 500.
-var told = map[int]string{
+var statusTexts = map[int]string{
 	http.StatusBadRequest: "400", http.StatusUnauthorized: "401", http.StatusForbidden: "403", http.StatusNotFound: "404",
 	http.StatusMethodNotAllowed: "404", http.StatusRequestURITooLong: "404",
 	http.StatusConflict: "409", http.StatusUnprocessableEntity: "422", http.StatusServiceUnavailable: "503",
@@ -29,7 +29,7 @@ var told = map[int]string{
 
 func (v *visit) tell(m message) {
 	if m.Name == "" {
-		m.Name = cmp.Or(told[m.Status], "500")
+		m.Name = cmp.Or(statusTexts[m.Status], "500")
 	}
 	m.Key = cmp.Or(m.Key, "error."+m.Name+".text")
 	h := v.w.Header()

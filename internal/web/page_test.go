@@ -136,6 +136,27 @@ func TestJobPage(t *testing.T) {
 		b.get("/?provider=dts").has(t, `data-count="Check passed 1"`, `data-count="Check not passed 2"`)
 		b.get("/?provider=wechat").has(t, `data-count="Succeeded 1"`, `title="done, nothing lost"`)
 	})
+	t.Run("a migration that waits for a person", func(t *testing.T) {
+		k := job.Key{Provider: job.DTSMigration, Scope: "ap-shanghai", ID: "dts-waits"}
+		created, seconds := r.start.Add(-time.Hour), int64(125)
+		r.watched(k, "", at(1, job.Seen{Phase: job.Running, Status: "running", Step: "loader", Progress: p(20)}), at(2, job.Seen{Phase: job.Running, Status: "running", Step: "loader", Progress: p(40)}),
+			at(45, job.Seen{Phase: job.ActionRequired, Status: "readyComplete", Step: "sinker", Progress: p(100), About: &job.About{Name: "orders <b>", CreatedAt: &created, Lag: &job.Lag{Seconds: &seconds}}}))
+		for _, path := range []string{"/jobs/" + k.String(), "/?q=dts-waits"} {
+			a := b.get(path)
+			a.has(t, "Action required", "Complete it in the console. Until then it copies on and is billed.", "orders &lt;b&gt;", "<code>sinker</code>", "lag: 2 min 5 s", `value="100"`)
+		}
+		b.get("/jobs/"+k.String()).has(t, "https://console.cloud.tencent.com/dts/migration?jobId=dts-waits&amp;region=ap-shanghai", "<dt>Created</dt>", "stands still until a person acts")
+		b.get("/?phase=action_required").has(t, "dts-waits", `data-count="Action required 1"`)
+	})
+	t.Run("a migration that copies", func(t *testing.T) {
+		k := job.Key{Provider: job.DTSMigration, Scope: "ap-shanghai", ID: "dts-copies"}
+		var steps []step
+		for i, percent := range []int64{10, 20, 30, 40} {
+			steps = append(steps, at(float64(15+10*i), job.Seen{Phase: job.Running, Status: "running", Step: "loader", Progress: p(percent)}))
+		}
+		r.watched(k, "", steps...)
+		b.get("/jobs/"+k.String()).has(t, "done in about 5", "<code>loader</code>")
+	})
 	t.Run("never seen", func(t *testing.T) { neverSeen(t, r) })
 	for _, path := range []string{"/jobs/dts/ap-shanghai/dts-none", "/jobs/aws/x/y", "/jobs/wechat/env/0x1", "/jobs/dts/AP/%3Cscript%3E"} {
 		if a := b.get(path); a.status != http.StatusNotFound || !strings.Contains(a.body, "No such job is watched") {
@@ -439,7 +460,7 @@ func (r *rig) hostile() job.Key {
 	}
 	var steps []step
 	for n := range 4 {
-		seen, err := client.Look(r.t.Context(), k, func(context.Context) error { return nil })
+		seen, err := client.Look(r.t.Context(), job.Job{Key: k}, func(context.Context) error { return nil })
 		if (err != nil) != (n == 3) {
 			r.t.Fatal(n, err)
 		}

@@ -35,6 +35,7 @@ func funcs(c *catalog) template.FuncMap {
 		"inert": inert,
 		"brief": brief,
 		"asset": assetHref,
+		"lag":   func(r row) string { return r.lagText(c) },
 	}
 }
 

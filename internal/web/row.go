@@ -1,6 +1,7 @@
 package web
 
 import (
+	"strings"
 	"time"
 
 	"migwatch/internal/job"
@@ -22,6 +23,10 @@ type row struct {
 	Paused   bool
 	Overdue  bool
 	Said     string // the job's own text, where it explains the phase
+	Todo     string // key of the text that says what a person is to do
+	Step     string
+	Lag      *job.Lag
+	ETA      *moment
 	Failure  *failure
 }
 
@@ -53,13 +58,22 @@ func (v *visit) row(j job.Job, now time.Time) row {
 		r.LastLook = &ago
 	}
 	r.Next, r.NextIn = v.next(j, now)
+	if r.Label == "" {
+		r.Label = j.About.Name
+	}
+	r.Todo, r.Lag = todo(j), j.About.Lag
+	if j.ETA != nil && j.ETA.After(now) {
+		eta := v.text.moment("eta.in", *j.ETA, now)
+		r.ETA = &eta
+	}
 	if l := j.Latest; l != nil {
+		r.Step = l.Step
 		r.Status, r.Meter = l.Status, meterOf(j.Key.Provider, l.Seen, j.Phase)
 		if j.Key.Provider == job.DTS && j.Phase.Final() {
 			r.Meter.Percent = nil // of a check that is over; it would be read as the migration's
 		}
 		switch j.Phase {
-		case job.Failed, job.Partial, job.Missing, job.Unknown:
+		case job.Failed, job.Partial, job.Missing, job.Unknown, job.ActionRequired:
 			r.Said = l.Message
 		}
 	}
@@ -78,7 +92,25 @@ func (r row) Name() string {
 }
 
 // Notes reports whether there is more to say than fits into cells.
-func (r row) Notes() bool { return r.Said != "" || r.Failure != nil || r.Overdue }
+func (r row) Notes() bool { return r.Said != "" || r.Todo != "" || r.Failure != nil || r.Overdue }
+
+// todo is the key of the text that says what j waits for a person to do; "" where it does not.
+func todo(j job.Job) string {
+	if j.Phase != job.ActionRequired || j.Latest == nil {
+		return ""
+	}
+	switch strings.ToLower(j.Latest.Status) {
+	case "readycomplete", "8":
+		return "todo.complete"
+	case "checkpass", "4":
+		return "todo.start"
+	case "checknotpass", "5":
+		return "todo.change"
+	case "manualpaused", "paused":
+		return "todo.resume"
+	}
+	return "todo.retry"
+}
 
 // next says when the job is looked at next.
 func (v *visit) next(j job.Job, now time.Time) (string, *moment) {

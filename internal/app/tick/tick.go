@@ -33,6 +33,7 @@ type Ticker struct {
 	mu        sync.Mutex // for what follows; ticks may overlap, and are harmless to each other
 	database  app.Database
 	transport *cloudapi.Transport
+	versions  dts.Versions
 	used      config.Settings // what wechat was made of
 	wechat    *wechat.Client
 }
@@ -55,7 +56,7 @@ func (t *Ticker) Tick(ctx context.Context, env map[string]string) (poller.Report
 	report, err := poller.Tick(ctx, poller.Options{
 		Store:   db,
 		Lookers: lookers,
-		Rates:   map[job.Provider]float64{job.WeChat: settings.WeChat.Rate, job.DTS: settings.DTS.Rate},
+		Rates:   rates(settings),
 		Timeout: settings.PollTimeout, Lease: settings.PollLease, Reserve: settings.PollReserve,
 		Log: t.Log.Logger,
 	})
@@ -118,13 +119,18 @@ func (t *Ticker) lookers(env map[string]string, s config.Settings, db *store.Sto
 		t.wechat, t.used = client, s
 	}
 	cloud, err := dts.New(dts.Options{
-		BaseURL: s.DTS.URL, Transport: t.transport, Now: time.Now,
+		BaseURL: s.DTS.URL, Transport: t.transport, Now: time.Now, Versions: &t.versions,
 		Keys: dts.Snapshot(func() (dts.Keys, error) { return t.keys(env) }),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("DTS: %w", err)
 	}
-	return map[job.Provider]poller.Looker{job.WeChat: t.wechat, job.DTS: cloud}, nil
+	return map[job.Provider]poller.Looker{job.WeChat: t.wechat, job.DTS: cloud, job.DTSMigration: cloud, job.DTSSync: cloud}, nil
+}
+
+// rates are how many calls a second each upstream API takes.
+func rates(s config.Settings) map[job.Provider]float64 {
+	return map[job.Provider]float64{job.WeChat: s.WeChat.Rate, job.DTS: s.DTS.Rate, job.DTSMigration: s.DTS.Rate, job.DTSSync: s.DTS.Rate}
 }
 
 func (t *Ticker) keys(env map[string]string) (dts.Keys, error) {

@@ -12,52 +12,94 @@ import (
 
 const statusLimit = 64
 
-// read translates a whole answer: what it says of the call, then what it says of the job.
-func read(a cloudapi.Answer, keys Keys) (job.Seen, error) {
+// reply is the inside of an answer that is no refusal.
+type reply struct {
+	cloudapi.Fields
+	requestID string
+	keys      Keys // whose secrets its texts may quote
+	answer    cloudapi.Answer
+}
+
+// open reads the frame that every answer has. A refusal is a *job.LookError.
+func open(a cloudapi.Answer, keys Keys) (reply, error) {
 	f, err := cloudapi.ParseFields(a.Body)
 	if err != nil {
-		return job.Seen{}, a.Garbage("not_json", err.Error())
+		return reply{}, a.Garbage("not_json", err.Error())
 	}
 	r, ok, err := f.Object("Response")
 	if err != nil || !ok || len(r) == 0 {
-		return job.Seen{}, a.Garbage("no_response", "no Response in the answer, or an empty one")
+		return reply{}, a.Garbage("no_response", "no Response in the answer, or an empty one")
 	}
 	requestID, err := r.Text("RequestId")
 	if err != nil {
-		return job.Seen{}, a.Garbage("bad_field", err.Error())
+		return reply{}, a.Garbage("bad_field", err.Error())
 	}
 	requestID = keys.scrubbed(requestID, requestIDLimit)
 	if r.Has("Error") {
-		return refusal(a, r, requestID, keys)
+		return reply{}, refusal(a, r, requestID, keys)
 	}
 	if a.Status != http.StatusOK {
-		return job.Seen{}, a.Garbage("", "no error in the answer, but in its status")
+		return reply{}, a.Garbage("", "no error in the answer, but in its status")
 	}
-	seen, err := state(r, keys)
-	if err != nil {
-		return job.Seen{}, a.Garbage("bad_field", err.Error())
-	}
-	seen.RequestID = requestID
-	return seen, nil
+	return reply{r, requestID, keys, a}, nil
 }
 
 // refusal reads Response.Error.
-func refusal(a cloudapi.Answer, r cloudapi.Fields, requestID string, keys Keys) (job.Seen, error) {
+func refusal(a cloudapi.Answer, r cloudapi.Fields, requestID string, keys Keys) error {
 	f, _, err := r.Object("Error")
 	if err != nil {
-		return job.Seen{}, a.Garbage("bad_field", err.Error())
+		return a.Garbage("bad_field", err.Error())
 	}
 	code, err := f.String("Code")
 	code = keys.scrubbed(code, codeLimit)
 	if err != nil || code == "" {
-		return job.Seen{}, a.Garbage("bad_field", "an Error without a Code")
+		return a.Garbage("bad_field", "an Error without a Code")
 	}
 	message, _ := f.Text("Message") // the code says enough
-	message = keys.scrubbed(message, cloudapi.TextLimit)
-	if isMissing(code) {
-		return job.Seen{Phase: job.Missing, Status: code, Message: message, RequestID: requestID}, nil
+	return failure(code, keys.scrubbed(message, cloudapi.TextLimit), requestID)
+}
+
+// missing gives what is seen of a job where err says that there is none.
+func missing(err error) (job.Seen, bool) {
+	var e *job.LookError
+	if !errors.As(err, &e) || !isMissing(e.Code) {
+		return job.Seen{}, false
 	}
-	return job.Seen{}, failure(code, message, requestID)
+	return job.Seen{Phase: job.Missing, Status: e.Code, Message: e.Message, RequestID: e.RequestID}, true
+}
+
+// checked reads what came of asking for a check.
+func checked(r reply, err error) (job.Seen, error) {
+	if err != nil {
+		if seen, ok := missing(err); ok {
+			return seen, nil
+		}
+		return job.Seen{}, err
+	}
+	seen, err := state(r.Fields, r.keys)
+	if err != nil {
+		return job.Seen{}, r.answer.Garbage("bad_field", err.Error())
+	}
+	seen.RequestID = r.requestID
+	return seen, nil
+}
+
+// text reads a text of the upstream, or "" where it cannot be read: nothing depends on it.
+func (r reply) text(f cloudapi.Fields, key string) string {
+	text, _ := f.Text(key)
+	return r.keys.scrubbed(text, cloudapi.TextLimit)
+}
+
+// status reads a job's own word, which must be there; a number is its digits.
+func (r reply) status(f cloudapi.Fields) (string, error) {
+	status, err := f.Text("Status")
+	if err != nil {
+		return "", err
+	}
+	if status = r.keys.scrubbed(status, statusLimit); status == "" {
+		return "", errors.New("no Status")
+	}
+	return status, nil
 }
 
 // state reads the job's fields. Numbers that make the phase must be readable; Progress need not be.

@@ -21,8 +21,6 @@ import (
 
 const (
 	service    = "dts"
-	version    = "2018-03-30"
-	action     = "DescribeMigrateCheckJob"
 	rootDomain = "tencentcloudapi.com"
 )
 
@@ -32,21 +30,26 @@ type Options struct {
 	Transport *cloudapi.Transport // shared with other clients
 	Keys      Source              // nil: no credentials, and every look says so
 	Now       func() time.Time    // what requests are signed with; nil: the SDK's own clock
+	Versions  *Versions           // nil: of this client alone
 }
 
 // Client looks at jobs. It is safe for concurrent use and cheap to make: one for each tick, with that
 // tick's credentials, over a Transport that lasts.
 type Client struct {
-	base *url.URL // nil: the official hosts
-	sdk  common.Client
-	keys Source
-	now  func() time.Time
-	dead atomic.Pointer[string] // fingerprint of keys that failed twice: asking a third time tells nothing
+	base     *url.URL // nil: the official hosts
+	sdk      common.Client
+	keys     Source
+	now      func() time.Time
+	versions *Versions
+	dead     atomic.Pointer[string] // fingerprint of keys that failed twice: asking a third time tells nothing
 }
 
 // New makes a Client. The error does not show the URL.
 func New(o Options) (*Client, error) {
-	c := &Client{keys: o.Keys, now: o.Now}
+	c := &Client{keys: o.Keys, now: o.Now, versions: o.Versions}
+	if c.versions == nil {
+		c.versions = &Versions{}
+	}
 	if c.keys == nil {
 		c.keys = Static(Keys{})
 	}
@@ -66,30 +69,73 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// Look asks once for the state of k, and once more with credentials read afresh where the first ones
-// are called stale. Each call waits at gate when its connection is ready. The error is what gate
-// returned, or a *job.LookError. A job that DTS does not know is no error: its phase is missing.
-func (c *Client) Look(ctx context.Context, k job.Key, gate func(context.Context) error) (job.Seen, error) {
-	if err := check(k); err != nil {
+// operation is one action of one version of DTS's API.
+type operation struct{ version, action string }
+
+const (
+	version2018 = "2018-03-30"
+	version2021 = "2021-12-06"
+)
+
+var (
+	describeCheck        = operation{version2018, "DescribeMigrateCheckJob"}
+	describeOldMigration = operation{version2018, "DescribeMigrateJobs"}
+	describeMigration    = operation{version2021, "DescribeMigrationJobs"}
+	describeDetail       = operation{version2021, "DescribeMigrationDetail"}
+	describeNewCheck     = operation{version2021, "DescribeMigrationCheckJob"}
+	describeSync         = operation{version2021, "DescribeSyncJobs"}
+)
+
+// Look asks for the state of j: once, for what is known already of a job that stands as it stood, and once or
+// twice more for what one answer does not tell. Each call waits at gate when its connection is ready. The error
+// is what gate returned, or a *job.LookError. A job that DTS does not know is no error: its phase is missing.
+func (c *Client) Look(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Seen, error) {
+	if err := check(j.Key); err != nil {
 		return job.Seen{}, err
 	}
-	keys, err := usable(c.keys.Keys(ctx))
+	look := looking{Client: c, ctx: ctx, job: j, gate: gate}
+	switch j.Key.Provider {
+	case job.DTSMigration:
+		return look.migration()
+	case job.DTSSync:
+		return look.sync()
+	}
+	return look.check()
+}
+
+// looking is one look under way.
+type looking struct {
+	*Client
+	ctx  context.Context
+	job  job.Job
+	gate func(context.Context) error
+}
+
+// check asks how the check before a migration stands.
+func (l looking) check() (job.Seen, error) {
+	return checked(l.call(describeCheck, request{JobID: l.job.Key.ID}))
+}
+
+// call makes one call, and one more with credentials read afresh where the first ones are called stale.
+func (l looking) call(op operation, body request) (reply, error) {
+	c := l.Client
+	keys, err := usable(c.keys.Keys(l.ctx))
 	if err != nil {
-		return job.Seen{}, err
+		return reply{}, err
 	}
-	seen, err := c.ask(ctx, k, gate, keys)
+	r, err := l.ask(op, body, keys)
 	if !stale(err) || c.isDead(keys) {
-		return seen, err
+		return r, err
 	}
-	keys, keysErr := usable(c.keys.Refresh(ctx, keys))
+	keys, keysErr := usable(c.keys.Refresh(l.ctx, keys))
 	if keysErr != nil {
-		return job.Seen{}, keysErr
+		return reply{}, keysErr
 	}
-	if seen, err = c.ask(ctx, k, gate, keys); stale(err) {
+	if r, err = l.ask(op, body, keys); stale(err) {
 		f := keys.fingerprint()
 		c.dead.Store(&f)
 	}
-	return seen, err
+	return r, err
 }
 
 func (c *Client) isDead(keys Keys) bool {
@@ -98,50 +144,52 @@ func (c *Client) isDead(keys Keys) bool {
 }
 
 // ask makes one call.
-func (c *Client) ask(ctx context.Context, k job.Key, gate func(context.Context) error, keys Keys) (job.Seen, error) {
-	req := c.request(k)
+func (l looking) ask(op operation, body request, keys Keys) (reply, error) {
+	req := l.request(op, body)
 	rec := &record{}
-	req.SetContext(context.WithValue(cloudapi.WithGate(ctx, gate), recordKey{}, rec))
+	req.SetContext(context.WithValue(cloudapi.WithGate(l.ctx, l.gate), recordKey{}, rec))
 	// A copy of the SDK's client costs nothing and forgets its credentials with this call. A client per
 	// region and credentials would keep them, one made anew would bring its own connections.
-	sdk := c.sdk
+	sdk := l.sdk
 	sdk.WithCredential(common.NewTokenCredential(keys.SecretID.Reveal(), keys.SecretKey.Reveal(), keys.Token.Reveal()))
 	err := sdk.Send(req, &response{})
 	switch {
 	case rec.err != nil:
-		return job.Seen{}, rec.err
+		return reply{}, rec.err
 	case !rec.done: // the SDK stopped before it sent; its error may show anything
-		return job.Seen{}, &job.LookError{Kind: job.Invalid, Code: "not_sent", Message: "the request could not be made", Err: ctx.Err()}
+		return reply{}, &job.LookError{Kind: job.Invalid, Code: "not_sent", Message: "the request could not be made", Err: l.ctx.Err()}
 	case err != nil:
-		return job.Seen{}, rec.answer.Garbage("not_read", "an answer the SDK cannot read")
+		return reply{}, rec.answer.Garbage("not_read", "an answer the SDK cannot read")
 	}
-	return read(rec.answer, keys)
+	return open(rec.answer, keys)
 }
 
-// request is the call's typed request; its one exported field is the body.
+// request is a call's typed request; its exported fields are the body.
 type request struct {
 	*tchttp.BaseRequest
-	JobID string `json:"JobId"`
+	JobID  string   `json:"JobId,omitempty"`
+	JobIDs []string `json:"JobIds,omitempty"`
 }
 
-func (c *Client) request(k job.Key) *request {
-	r := &request{BaseRequest: &tchttp.BaseRequest{}, JobID: k.ID}
-	r.Init().WithApiInfo(service, version, action)
+func (l looking) request(op operation, body request) *request {
+	r := &body
+	r.BaseRequest = &tchttp.BaseRequest{}
+	r.Init().WithApiInfo(service, op.version, op.action)
 	r.SetHttpMethod(http.MethodPost)
 	// The region goes by header, so that one SDK client serves every region.
-	header := map[string]string{"X-TC-Region": k.Scope}
-	if c.now != nil {
-		header["X-TC-Timestamp"] = strconv.FormatInt(c.now().Unix(), 10)
+	header := map[string]string{"X-TC-Region": l.job.Key.Scope}
+	if l.now != nil {
+		header["X-TC-Timestamp"] = strconv.FormatInt(l.now().Unix(), 10)
 	}
 	r.SetHeader(header)
-	if c.base == nil {
+	if l.base == nil {
 		r.SetScheme("https")
-		r.SetDomain(officialHost(k.Scope))
+		r.SetDomain(officialHost(l.job.Key.Scope))
 		return r
 	}
-	r.SetScheme(c.base.Scheme)
-	r.SetDomain(c.base.Host)
-	r.SetPath(c.base.EscapedPath())
+	r.SetScheme(l.base.Scheme)
+	r.SetDomain(l.base.Host)
+	r.SetPath(l.base.EscapedPath())
 	return r
 }
 
@@ -154,7 +202,9 @@ func officialHost(region string) string {
 }
 
 func check(k job.Key) error {
-	if k.Provider != job.DTS {
+	switch k.Provider {
+	case job.DTS, job.DTSMigration, job.DTSSync:
+	default:
 		return &job.LookError{Kind: job.Invalid, Code: "bad_key", Message: "not a DTS job"}
 	}
 	if err := k.Validate(); err != nil {

@@ -28,7 +28,7 @@ func look(t testing.TB, status int, answer string) (job.Seen, error) {
 	t.Helper()
 	a := newAPI(t, "")
 	a.answer = func(int) (int, string) { return status, answer }
-	return newClient(t, a.URL, dts.Static(first)).Look(t.Context(), aJob, nil)
+	return newClient(t, a.URL, dts.Static(first)).Look(t.Context(), job.Job{Key: aJob}, nil)
 }
 
 func TestStates(t *testing.T) {
@@ -175,7 +175,7 @@ func TestContentTypesThatLeadTheSDKAstray(t *testing.T) {
 			w.Header()["Content-Type"] = []string{contentType}
 			_, _ = io.WriteString(w, `{"Response":{"Status":"running"}}`)
 		}))
-		if seen, err := newClient(t, s.URL, dts.Static(first)).Look(t.Context(), aJob, nil); err != nil || seen.Phase != job.Running {
+		if seen, err := newClient(t, s.URL, dts.Static(first)).Look(t.Context(), job.Job{Key: aJob}, nil); err != nil || seen.Phase != job.Running {
 			t.Errorf("%s: %v %v", contentType, seen, err)
 		}
 		s.Close()
@@ -187,7 +187,7 @@ func TestARedirectDoesNotCarryTheCredentials(t *testing.T) {
 	defer other.Close()
 	s := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
 	defer s.Close()
-	if e := lookError(t, second(newClient(t, s.URL, dts.Static(first)).Look(t.Context(), aJob, nil))); e.Kind != job.Protocol || e.Code != "redirect" {
+	if e := lookError(t, second(newClient(t, s.URL, dts.Static(first)).Look(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Protocol || e.Code != "redirect" {
 		t.Errorf("%#v", e)
 	}
 }
@@ -222,7 +222,7 @@ func TestOfficialHosts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = lookError(t, second(client.Look(t.Context(), job.Key{Provider: job.DTS, Scope: c.region, ID: "dts-1"}, nil)))
+		_ = lookError(t, second(client.Look(t.Context(), job.Job{Key: job.Key{Provider: job.DTS, Scope: c.region, ID: "dts-1"}}, nil)))
 		want = append(want, "CONNECT "+c.host)
 	}
 	if diff := cmp.Diff(want, asked()); diff != "" {
@@ -233,7 +233,7 @@ func TestOfficialHosts(t *testing.T) {
 func TestABaseURLWithAPath(t *testing.T) {
 	a := newAPI(t, `{"Response":{"Status":"running"}}`)
 	a.path = "/emulated/dts"
-	if _, err := newClient(t, a.URL+a.path, dts.Static(first)).Look(t.Context(), aJob, nil); err != nil {
+	if _, err := newClient(t, a.URL+a.path, dts.Static(first)).Look(t.Context(), job.Job{Key: aJob}, nil); err != nil {
 		t.Error(err)
 	}
 	if _, err := dts.New(dts.Options{BaseURL: "http://h?" + canary}); err == nil || strings.Contains(err.Error(), canary) || !strings.Contains(err.Error(), "MIGWATCH_DTS_URL") {
@@ -245,19 +245,19 @@ func TestTheGateIsAskedAndItsErrorComesBack(t *testing.T) {
 	refusal := errors.New("no slot")
 	a := newAPI(t, `{"Response":{"Status":"running"}}`)
 	c := newClient(t, a.URL, dts.Static(first))
-	if _, err := c.Look(t.Context(), aJob, func(context.Context) error { return refusal }); err != refusal { // the very error is promised
+	if _, err := c.Look(t.Context(), job.Job{Key: aJob}, func(context.Context) error { return refusal }); err != refusal { // the very error is promised
 		t.Errorf("error is %v, want the gate's", err)
 	}
 	if a.count() != 0 {
 		t.Error("a request was sent through a shut gate")
 	}
 	g := &gate{}
-	if _, err := c.Look(t.Context(), aJob, g.open); err != nil || g.count() != 1 {
+	if _, err := c.Look(t.Context(), job.Job{Key: aJob}, g.open); err != nil || g.count() != 1 {
 		t.Errorf("%v with %d gate calls, want 1", err, g.count())
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if e := lookError(t, second(c.Look(ctx, aJob, g.open))); e.Code != "canceled" || !errors.Is(e, context.Canceled) {
+	if e := lookError(t, second(c.Look(ctx, job.Job{Key: aJob}, g.open))); e.Code != "canceled" || !errors.Is(e, context.Canceled) {
 		t.Errorf("%#v", e)
 	}
 }
@@ -265,21 +265,21 @@ func TestTheGateIsAskedAndItsErrorComesBack(t *testing.T) {
 func TestWrongKeysAreNotSent(t *testing.T) {
 	a := newAPI(t, "")
 	for _, k := range []job.Key{{}, {Provider: job.WeChat, Scope: "a", ID: "1"}, {Provider: job.DTS, Scope: "Shanghai", ID: "dts-1"}, {Provider: job.DTS, Scope: "ap-shanghai", ID: "a/b"}} {
-		if e := lookError(t, second(newClient(t, a.URL, dts.Static(first)).Look(t.Context(), k, nil))); e.Kind != job.Invalid {
+		if e := lookError(t, second(newClient(t, a.URL, dts.Static(first)).Look(t.Context(), job.Job{Key: k}, nil))); e.Kind != job.Invalid {
 			t.Errorf("%v: %s", k, e.Kind)
 		}
 	}
 	for _, k := range []dts.Keys{{}, {SecretID: first.SecretID}, {SecretKey: first.SecretKey}, {SecretID: secret.New(canary + "\n"), SecretKey: first.SecretKey}} {
-		e := lookError(t, second(newClient(t, a.URL, dts.Static(k)).Look(t.Context(), aJob, nil)))
+		e := lookError(t, second(newClient(t, a.URL, dts.Static(k)).Look(t.Context(), job.Job{Key: aJob}, nil)))
 		if e.Kind != job.Credentials || !strings.Contains(e.Message, "TENCENTCLOUD_SECRETID") || !strings.Contains(e.Message, "TENCENTCLOUD_SECRETKEY") {
 			t.Errorf("%#v", e)
 		}
 	}
-	if e := lookError(t, second(newClient(t, a.URL, nil).Look(t.Context(), aJob, nil))); e.Kind != job.Credentials {
+	if e := lookError(t, second(newClient(t, a.URL, nil).Look(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Credentials {
 		t.Errorf("%#v", e)
 	}
 	broken := dts.Snapshot(func() (dts.Keys, error) { return dts.Keys{}, errors.New("cannot read") })
-	if e := lookError(t, second(newClient(t, a.URL, broken).Look(t.Context(), aJob, nil))); e.Kind != job.Credentials {
+	if e := lookError(t, second(newClient(t, a.URL, broken).Look(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Credentials {
 		t.Errorf("%#v", e)
 	}
 	if a.count() != 0 {

@@ -24,7 +24,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(404, []byte(`{"Response":{"Status":"running"}}`))
 	keys := Keys{SecretID: secret.New("CANARY-id"), SecretKey: secret.New("CANARY-key"), Token: secret.New("CANARY-token")}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		seen, err := read(cloudapi.Answer{Status: status, Body: body}, keys)
+		seen, err := checked(open(cloudapi.Answer{Status: status, Body: body}, keys))
 		var texts []string
 		if err != nil {
 			var e *job.LookError
@@ -51,6 +51,47 @@ func FuzzRead(f *testing.F) {
 			for _, k := range []secret.Text{keys.SecretID, keys.SecretKey, keys.Token} {
 				if strings.Contains(s, k.Reveal()) {
 					t.Errorf("a secret: %q", s)
+				}
+			}
+		}
+	})
+}
+
+func FuzzItems(f *testing.F) {
+	for _, s := range []string{
+		`{"Response":{"JobList":[{"JobId":"dts-1","Status":"running","StepInfo":{"StepInfo":[{"StepId":"dumper","Percent":"7","Status":"running"},{"StepId":"sinker"}],"SecondsBehindMaster":-1}}]}}`,
+		`{"Response":{"JobList":[{"Status":8,"Detail":{"Progress":"99","StepInfo":[{"StepId":"sync","Status":3}],"MasterSlaveDistance":0},"CreateTime":"0000-00-00 00:00:00"}]}}`,
+		`{"Response":{"JobList":[{"Status":"Running","Detail":{"Progress":-1,"StepInfos":null,"ErrInfo":{"Message":"m"}},"StartTime":"2026-02-06T11:18:05+08:00"}],"TotalCount":1}}`,
+		`{"Response":{"JobList":[null,{"Status":null}]}}`,
+	} {
+		f.Add([]byte(s))
+	}
+	keys := Keys{SecretKey: secret.New("CANARY-key")}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, err := open(cloudapi.Answer{Status: 200, Body: body}, keys)
+		if err != nil {
+			return
+		}
+		list, err := r.List("JobList")
+		if err != nil {
+			return
+		}
+		for _, item := range list {
+			for _, read := range []func(reply, cloudapi.Fields) (job.Seen, error){item2021, item2018, syncItem} {
+				seen, err := read(r, item)
+				if err != nil {
+					continue
+				}
+				if !seen.Phase.Valid() || seen.Status == "" || len(seen.Status) > statusLimit || seen.About == nil || len(seen.Step) > statusLimit {
+					t.Fatalf("not a state: %#v", seen)
+				}
+				if p := seen.Progress; p != nil && (*p < 0 || *p > 100) {
+					t.Errorf("progress %d", *p)
+				}
+				for _, s := range []string{seen.Status, seen.Message, seen.Step, seen.About.Name} {
+					if len(s) > cloudapi.TextLimit+len(secret.Hidden) || !utf8.ValidString(s) || strings.ContainsRune(s, 0) || strings.Contains(s, "CANARY") {
+						t.Errorf("a text not fit to show: %q", s)
+					}
 				}
 			}
 		}

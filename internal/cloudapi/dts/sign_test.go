@@ -13,6 +13,7 @@ import (
 
 	"migwatch/internal/cloudapi"
 	"migwatch/internal/cloudapi/dts"
+	"migwatch/internal/job"
 	"migwatch/internal/secret"
 )
 
@@ -88,7 +89,7 @@ func TestALookSignsTheVectorOnTheWire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Look(t.Context(), aJob, nil); err != nil {
+	if _, err := c.Look(t.Context(), job.Job{Key: aJob}, nil); err != nil {
 		t.Fatal(err)
 	}
 	want := "TC3-HMAC-SHA256 Credential=" + exampleID + "/2019-02-25/dts/tc3_request, SignedHeaders=content-type;host, Signature=" + dtsSigned

@@ -10,6 +10,7 @@ import (
 
 	"migwatch/internal/cloudapi"
 	"migwatch/internal/cloudapi/wechat"
+	"migwatch/internal/job"
 )
 
 // One look beside its floor: the same POST by a bare http.Client, its answer decoded into a struct.
@@ -56,7 +57,7 @@ func BenchmarkLook(b *testing.B) {
 		g := &gate{}
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := c.Look(b.Context(), aJob, g.open); err != nil {
+			if _, err := c.Look(b.Context(), job.Job{Key: aJob}, g.open); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -53,7 +53,8 @@ func New(o Options) (*Client, error) {
 // Look asks once for the state of k, and once more with another token where the API calls the first
 // one bad. Each call waits at gate when its connection is ready. The error is what gate returned, or a
 // *job.LookError.
-func (c *Client) Look(ctx context.Context, k job.Key, gate func(context.Context) error) (job.Seen, error) {
+func (c *Client) Look(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Seen, error) {
+	k := j.Key
 	if err := check(k); err != nil {
 		return job.Seen{}, err
 	}

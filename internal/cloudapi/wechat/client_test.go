@@ -23,7 +23,7 @@ func look(t testing.TB, status int, answer string) (job.Seen, error) {
 	t.Helper()
 	a := newAPI(t, "")
 	a.answer = func(int) (int, string) { return status, answer }
-	return newClient(t, a.base(), wechat.NewFixed(token)).Look(t.Context(), aJob, nil)
+	return newClient(t, a.base(), wechat.NewFixed(token)).Look(t.Context(), job.Job{Key: aJob}, nil)
 }
 
 func TestStates(t *testing.T) {
@@ -213,7 +213,7 @@ func TestTheJobIDIsWrittenAsItStands(t *testing.T) {
 			}
 			_, _ = io.WriteString(w, `{"status":"waiting"}`)
 		}))
-		if _, err := newClient(t, s.URL, wechat.NewFixed(token)).Look(t.Context(), job.Key{Provider: job.WeChat, Scope: aJob.Scope, ID: id}, nil); err != nil {
+		if _, err := newClient(t, s.URL, wechat.NewFixed(token)).Look(t.Context(), job.Job{Key: job.Key{Provider: job.WeChat, Scope: aJob.Scope, ID: id}}, nil); err != nil {
 			t.Error(err)
 		}
 		s.Close()
@@ -223,7 +223,7 @@ func TestTheJobIDIsWrittenAsItStands(t *testing.T) {
 func TestWrongKeysAreNotSent(t *testing.T) {
 	a := newAPI(t, `{"status":"waiting"}`)
 	for _, k := range []job.Key{{}, {Provider: job.DTS, Scope: "ap-shanghai", ID: "dts-1"}, {Provider: job.WeChat, Scope: "a b", ID: "1"}, {Provider: job.WeChat, Scope: "a", ID: "-1"}} {
-		if e := lookError(t, second(newClient(t, a.base(), wechat.NewFixed(token)).Look(t.Context(), k, nil))); e.Kind != job.Invalid {
+		if e := lookError(t, second(newClient(t, a.base(), wechat.NewFixed(token)).Look(t.Context(), job.Job{Key: k}, nil))); e.Kind != job.Invalid {
 			t.Errorf("%v: %s", k, e.Kind)
 		}
 	}
@@ -236,14 +236,14 @@ func TestTheGateIsAskedForEachCallAndItsErrorComesBack(t *testing.T) {
 	refusal := errors.New("no slot")
 	a := newAPI(t, `{"status":"waiting"}`)
 	c := newClient(t, a.base(), wechat.NewFixed(token))
-	if _, err := c.Look(t.Context(), aJob, func(context.Context) error { return refusal }); err != refusal { // the very error is promised
+	if _, err := c.Look(t.Context(), job.Job{Key: aJob}, func(context.Context) error { return refusal }); err != refusal { // the very error is promised
 		t.Errorf("error is %v, want the gate's", err)
 	}
 	if a.count() != 0 {
 		t.Error("a request was sent through a shut gate")
 	}
 	g := &gate{}
-	if _, err := c.Look(t.Context(), aJob, g.open); err != nil || g.calls != 1 {
+	if _, err := c.Look(t.Context(), job.Job{Key: aJob}, g.open); err != nil || g.calls != 1 {
 		t.Errorf("%v with %d gate calls, want 1", err, g.calls)
 	}
 }

@@ -89,7 +89,7 @@ func TestAWeek(t *testing.T) {
 			all.Go(func() {
 				time.Sleep(time.Duration(i) * 31 * time.Second)
 				for now() < week {
-					_, err := client.Look(t.Context(), aJob, nil)
+					_, err := client.Look(t.Context(), job.Job{Key: aJob}, nil)
 					if err != nil {
 						e := lookError(t, err)
 						if want := excused(now()); e.Kind != want {

@@ -41,6 +41,7 @@ func Run(t *testing.T, database func(t testing.TB) Fresh) {
 		{"LateTwinIsLost", lateTwinIsLost},
 		{"LostDoNotSpoilTheGroup", lostDoNotSpoilTheGroup},
 		{"BadOutcomeDoesNotSpoilTheGroup", badOutcomeDoesNotSpoilTheGroup},
+		{"AboutIsKept", aboutIsKept},
 		{"FailedLookChangesNoHistory", failedLookChangesNoHistory},
 		{"RequestsDuringALookWin", requestsDuringALookWin},
 		{"FileURLsAreSealed", fileURLsAreSealed},
