@@ -18,9 +18,32 @@ func (j Job) MarshalJSON() ([]byte, error) {
 	type plain Job
 	return json.Marshal(struct {
 		plain
-		WatchedAt stamp `json:"watched_at"`
-		ChangedAt stamp `json:"changed_at"`
-	}{plain(j), stamp(j.WatchedAt), stamp(j.ChangedAt)})
+		WatchedAt stamp  `json:"watched_at"`
+		ChangedAt stamp  `json:"changed_at"`
+		CreatedAt *stamp `json:"created_at"`
+		StartedAt *stamp `json:"started_at"`
+		EndedAt   *stamp `json:"ended_at"`
+		ETA       *stamp `json:"eta"`
+	}{plain(j), stamp(j.WatchedAt), stamp(j.ChangedAt), (*stamp)(j.CreatedAt), (*stamp)(j.StartedAt), (*stamp)(j.EndedAt), (*stamp)(j.ETA)})
+}
+
+// MarshalJSON writes what the server wrote.
+func (l Lag) MarshalJSON() ([]byte, error) {
+	type plain Lag
+	return json.Marshal(struct {
+		plain
+		At stamp `json:"at"`
+	}{plain(l), stamp(l.At)})
+}
+
+// MarshalJSON writes what the server wrote.
+func (d Discovery) MarshalJSON() ([]byte, error) {
+	type plain Discovery
+	return json.Marshal(struct {
+		plain
+		WatchedAt   stamp  `json:"watched_at"`
+		LastSweepAt *stamp `json:"last_sweep_at"`
+	}{plain(d), stamp(d.WatchedAt), (*stamp)(d.LastSweepAt)})
 }
 
 // MarshalJSON writes what the server wrote.

@@ -11,13 +11,14 @@ import (
 
 // The stable codes of problems that programs act on. The API's OpenAPI document has all.
 const (
-	CodeUnauthorized = "unauthorized"    // 401: no key, or none that is known
-	CodeForbidden    = "forbidden"       // 403: the key may only read
-	CodeJobNotFound  = "job_not_found"   // 404: the job is not watched
-	CodeJobPaused    = "job_paused"      // 409: it is paused; resume it first
-	CodeInvalid      = "invalid_request" // 422: Errors says what is wrong
-	CodeNotReady     = "not_ready"       // 503: Detail says what mends it
-	CodeInternal     = "internal"        // 500: the server's log has more under RequestID
+	CodeUnauthorized      = "unauthorized"        // 401: no key, or none that is known
+	CodeForbidden         = "forbidden"           // 403: the key may only read
+	CodeJobNotFound       = "job_not_found"       // 404: the job is not watched
+	CodeDiscoveryNotFound = "discovery_not_found" // 404: nothing is discovered there
+	CodeJobPaused         = "job_paused"          // 409: it is paused; resume it first
+	CodeInvalid           = "invalid_request"     // 422: Errors says what is wrong
+	CodeNotReady          = "not_ready"           // 503: Detail says what mends it
+	CodeInternal          = "internal"            // 500: the server's log has more under RequestID
 )
 
 // Problem is an error the server answered (RFC 9457, with a stable code).

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"migwatch/internal/emulator"
+	"migwatch/internal/job"
+	"migwatch/internal/secret"
+	"migwatch/internal/store"
 )
 
 // TestMigrations looks at migrations and a sync as both functions do it: through their whole life, by the version
@@ -78,5 +81,40 @@ func TestMigrationsKeepTheirLimits(t *testing.T) {
 		if peak := r.up.Peak(api, "ap-shanghai"); peak > 20 || r.up.Refused(api) > 0 {
 			t.Errorf("%s: %d in a second, %d refused", api, peak, r.up.Refused(api))
 		}
+	}
+}
+
+// TestTenThousandMigrations: one discovery, and a tick that finds and polls all of its jobs with a call for each
+// hundred; the next tick polls them again.
+func TestTenThousandMigrations(t *testing.T) {
+	if testing.Short() {
+		t.Skip("ten thousand jobs")
+	}
+	t.Parallel()
+	const jobs = 10_000
+	r := newRigWith(t, "dts-migration ap-shanghai dts-%05d x 10000\n  0s running 10%\n", func(o *emulator.Options) { o.Now = time.Now })
+	s, err := store.Open(secret.New(r.env["MIGWATCH_DATABASE_URL"]), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, _, err := s.Discover(t.Context(), job.DTSMigration, "ap-shanghai", job.DiscoveryChange{}); err != nil {
+		t.Fatal(err)
+	}
+	for round, most := range []int{110, 105} {
+		r.up.Forget()
+		report := r.tick(55 * time.Second)
+		if report.Recorded != jobs || report.Failed+report.Lost+report.Released > 0 || report.Changed != map[int]int64{0: jobs}[round] {
+			t.Errorf("%+v", report)
+		}
+		if n := len(r.up.Arrivals()); n > most || r.up.Peak(emulator.DTSMigration, "ap-shanghai") > 20 || r.up.Refused(emulator.DTSMigration) > 0 {
+			t.Errorf("%d calls, at most %d in a second, %d refused", n, r.up.Peak(emulator.DTSMigration, "ap-shanghai"), r.up.Refused(emulator.DTSMigration))
+		}
+		t.Logf("%d jobs in %d ms", report.Recorded, report.ElapsedMS)
+		d, err := s.Discovery(t.Context(), job.DTSMigration, "ap-shanghai")
+		if err != nil || d.Jobs != jobs || d.SweptAt == nil {
+			t.Fatalf("%+v, %v", d, err)
+		}
+		time.Sleep(time.Until(*d.Polling.NextAt))
 	}
 }

@@ -30,14 +30,16 @@ type cli struct {
 	Serve serveCmd `cmd:"" group:"run" help:"Look at jobs on a timer and serve the HTTP API, in one process."`
 	Poll  pollCmd  `cmd:"" group:"run" help:"Look at all jobs that are due, once."`
 
-	Watch   watchCmd   `cmd:"" group:"jobs" help:"Begin to watch jobs, or change what is set about them."`
-	Unwatch unwatchCmd `cmd:"" group:"jobs" help:"Stop watching jobs and forget their history."`
-	Jobs    jobsCmd    `cmd:"" group:"jobs" help:"List watched jobs."`
-	History historyCmd `cmd:"" group:"jobs" help:"List what was seen of a job."`
-	Wait    waitCmd    `cmd:"" group:"jobs" help:"Wait until a job is final, and tell how it ended."`
-	Import  importCmd  `cmd:"" group:"jobs" help:"Watch the jobs that a file lists."`
-	Export  exportCmd  `cmd:"" group:"jobs" help:"Write which jobs are watched, for import."`
-	Open    openCmd    `cmd:"" group:"jobs" help:"Print the URL of a job's page."`
+	Watch      watchCmd      `cmd:"" group:"jobs" help:"Begin to watch jobs, or change what is set about them."`
+	Unwatch    unwatchCmd    `cmd:"" group:"jobs" help:"Stop watching jobs and forget their history."`
+	Jobs       jobsCmd       `cmd:"" group:"jobs" help:"List watched jobs."`
+	History    historyCmd    `cmd:"" group:"jobs" help:"List what was seen of a job."`
+	Wait       waitCmd       `cmd:"" group:"jobs" help:"Wait until a job is final, and tell how it ended."`
+	Import     importCmd     `cmd:"" group:"jobs" help:"Watch the jobs that a file lists."`
+	Export     exportCmd     `cmd:"" group:"jobs" help:"Write which jobs are watched, for import."`
+	Discover   discoverCmd   `cmd:"" group:"jobs" help:"Watch every job of a region, found by itself; without a place list what is discovered."`
+	Undiscover undiscoverCmd `cmd:"" group:"jobs" help:"Discover no more; the jobs that were found stay watched."`
+	Open       openCmd       `cmd:"" group:"jobs" help:"Print the URL of a job's page."`
 
 	Migrate migrateCmd `cmd:"" group:"database" help:"Bring the database's schema to this build's version."`
 	Prune   pruneCmd   `cmd:"" group:"database" help:"Delete what is older than the retention says."`

@@ -50,6 +50,12 @@ dts ap-shanghai dts-slow
   0s running 40%
 dts ap-shanghai dts-gone
   0s missing
+dts-migration ap-shanghai dts-copies "orders, the copy"
+  0s running 40%
+dts-migration ap-shanghai dts-waits
+  0s readyComplete 100% lag=2
+dts-migration ap-shanghai dts-done
+  0s success 100%
 wechat test2-4a89da 1001 import
   0s success 5/2 "导入完成, 部分记录失败."
 wechat test2-4a89da 1002 export

@@ -97,20 +97,26 @@ func whyUnknown(name string, all []Setting) string {
 }
 
 func nearest(name string, all []Setting) string {
-	name = name[:min(len(name), 64)] // as long as the platform lets names be
-	found, best := "", len(name)+64
-	consider := func(candidate string) {
-		if d := distance(name, candidate); d < best {
-			found, best = candidate, d
-		}
-	}
+	var names []string
 	for _, s := range all {
 		if !strings.HasPrefix(s.Name, prefix) {
 			continue
 		}
-		consider(s.Name)
+		names = append(names, s.Name)
 		if s.Secret {
-			consider(s.Name + fileSuffix)
+			names = append(names, s.Name+fileSuffix)
+		}
+	}
+	return Nearest(name, names)
+}
+
+// Nearest is the word of known that is most like the one that somebody wrote.
+func Nearest(word string, known []string) (found string) {
+	word = word[:min(len(word), 64)] // as long as the platform lets names be
+	best := len(word) + 64
+	for _, k := range known {
+		if d := distance(word, k); d < best {
+			found, best = k, d
 		}
 	}
 	return found

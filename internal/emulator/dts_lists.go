@@ -46,6 +46,11 @@ func (c *call) readList() (q query, code, why string) {
 			var seq string
 			err = json.Unmarshal(raw, &seq)
 			q.ascending = strings.EqualFold(seq, "asc")
+		case name == "Order" && c.API != DTSMigration:
+			var by string
+			if err = json.Unmarshal(raw, &by); err == nil && by != "CreateTime" {
+				return q, "InvalidParameterValue", "The value " + strconv.Quote(by) + " of the parameter `Order` is not supported."
+			}
 		case name == "Status" && c.API != dtsOld:
 			if err = json.Unmarshal(raw, &q.statuses); err == nil && c.API == DTSMigration {
 				for _, word := range q.statuses {

@@ -39,6 +39,7 @@ func document(version string) []byte {
 	o.Servers = []*huma.Server{{URL: ".", Description: "Where this document is."}}
 	o.Tags = []*huma.Tag{
 		{Name: "jobs", Description: "What is watched, and how it stands."},
+		{Name: "discoveries", Description: "What is watched as a whole."},
 		{Name: "events", Description: "What changed, to be followed."},
 		{Name: "service", Description: "The service itself; needs no key."},
 	}

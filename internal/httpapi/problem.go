@@ -20,21 +20,22 @@ import (
 type code string
 
 const (
-	codeBadRequest       code = "bad_request"
-	codeUnauthorized     code = "unauthorized"
-	codeForbidden        code = "forbidden"
-	codeNotFound         code = "not_found"
-	codeJobNotFound      code = "job_not_found"
-	codeMethodNotAllowed code = "method_not_allowed"
-	codeNotAcceptable    code = "not_acceptable"
-	codeTimeout          code = "request_timeout"
-	codeJobPaused        code = "job_paused"
-	codeTooLarge         code = "payload_too_large"
-	codeURITooLong       code = "uri_too_long"
-	codeMediaType        code = "unsupported_media_type"
-	codeInvalid          code = "invalid_request"
-	codeInternal         code = "internal"
-	codeNotReady         code = "not_ready"
+	codeBadRequest        code = "bad_request"
+	codeUnauthorized      code = "unauthorized"
+	codeForbidden         code = "forbidden"
+	codeNotFound          code = "not_found"
+	codeJobNotFound       code = "job_not_found"
+	codeDiscoveryNotFound code = "discovery_not_found"
+	codeMethodNotAllowed  code = "method_not_allowed"
+	codeNotAcceptable     code = "not_acceptable"
+	codeTimeout           code = "request_timeout"
+	codeJobPaused         code = "job_paused"
+	codeTooLarge          code = "payload_too_large"
+	codeURITooLong        code = "uri_too_long"
+	codeMediaType         code = "unsupported_media_type"
+	codeInvalid           code = "invalid_request"
+	codeInternal          code = "internal"
+	codeNotReady          code = "not_ready"
 )
 
 // kinds says what each code is, for answers and for OpenAPI.
@@ -42,21 +43,22 @@ var kinds = map[code]struct {
 	status int
 	means  string
 }{
-	codeBadRequest:       {http.StatusBadRequest, "The request could not be read as HTTP."},
-	codeUnauthorized:     {http.StatusUnauthorized, "No key was presented, or one that is not known. The body is the same for every reason."},
-	codeForbidden:        {http.StatusForbidden, "The key may only read; or, where no key is configured, the request's Host or Origin is not this machine's own."},
-	codeNotFound:         {http.StatusNotFound, "There is no such path."},
-	codeJobNotFound:      {http.StatusNotFound, "The job is not watched."},
-	codeMethodNotAllowed: {http.StatusMethodNotAllowed, "The path does not take this method; Allow lists those it takes."},
-	codeNotAcceptable:    {http.StatusNotAcceptable, "None of the formats that Accept asks for can be had."},
-	codeTimeout:          {http.StatusRequestTimeout, "The body took too long to arrive."},
-	codeJobPaused:        {http.StatusConflict, "The job is paused; it is not looked at until it is resumed."},
-	codeTooLarge:         {http.StatusRequestEntityTooLarge, "The body has more than 64 KiB."},
-	codeURITooLong:       {http.StatusRequestURITooLong, "The path or the query is too long."},
-	codeMediaType:        {http.StatusUnsupportedMediaType, "The body is not declared as application/json."},
-	codeInvalid:          {http.StatusUnprocessableEntity, "A path or query parameter, the cursor or the body is not valid; errors says which and why."},
-	codeInternal:         {http.StatusInternalServerError, "Something failed that should not. The log has more under the X-Request-Id of this answer."},
-	codeNotReady:         {http.StatusServiceUnavailable, "It cannot be answered now: the store cannot be reached or is not migrated, or a setting is missing. detail says what mends it."},
+	codeBadRequest:        {http.StatusBadRequest, "The request could not be read as HTTP."},
+	codeUnauthorized:      {http.StatusUnauthorized, "No key was presented, or one that is not known. The body is the same for every reason."},
+	codeForbidden:         {http.StatusForbidden, "The key may only read; or, where no key is configured, the request's Host or Origin is not this machine's own."},
+	codeNotFound:          {http.StatusNotFound, "There is no such path."},
+	codeJobNotFound:       {http.StatusNotFound, "The job is not watched."},
+	codeDiscoveryNotFound: {http.StatusNotFound, "Nothing is discovered there."},
+	codeMethodNotAllowed:  {http.StatusMethodNotAllowed, "The path does not take this method; Allow lists those it takes."},
+	codeNotAcceptable:     {http.StatusNotAcceptable, "None of the formats that Accept asks for can be had."},
+	codeTimeout:           {http.StatusRequestTimeout, "The body took too long to arrive."},
+	codeJobPaused:         {http.StatusConflict, "The job is paused; it is not looked at until it is resumed."},
+	codeTooLarge:          {http.StatusRequestEntityTooLarge, "The body has more than 64 KiB."},
+	codeURITooLong:        {http.StatusRequestURITooLong, "The path or the query is too long."},
+	codeMediaType:         {http.StatusUnsupportedMediaType, "The body is not declared as application/json."},
+	codeInvalid:           {http.StatusUnprocessableEntity, "A path or query parameter, the cursor or the body is not valid; errors says which and why."},
+	codeInternal:          {http.StatusInternalServerError, "Something failed that should not. The log has more under the X-Request-Id of this answer."},
+	codeNotReady:          {http.StatusServiceUnavailable, "It cannot be answered now: the store cannot be reached or is not migrated, or a setting is missing. detail says what mends it."},
 }
 
 const (
@@ -179,6 +181,8 @@ func (a *API) problemOf(r *http.Request, err error) *Problem {
 		return invalidProblem(invalid(bad.Field, bad.Reason))
 	case errors.Is(err, job.ErrNotWatched):
 		return problem(codeJobNotFound, "the job is not watched")
+	case errors.Is(err, job.ErrNotDiscovered):
+		return problem(codeDiscoveryNotFound, "nothing is discovered there")
 	case errors.Is(err, job.ErrPaused):
 		return problem(codeJobPaused, "the job is paused; resume it first: PUT {\"paused\": false}")
 	case errors.As(err, &unready):

@@ -24,4 +24,10 @@ type Store interface {
 	Unwatch(ctx context.Context, k job.Key) error
 	// PollNow makes the job due at once; a paused one gives job.ErrPaused.
 	PollNow(ctx context.Context, k job.Key) (job.Job, error)
+	Discoveries(ctx context.Context) ([]job.Discovery, error)
+	// Discovery returns job.ErrNotDiscovered where nothing is discovered, as does Undiscover.
+	Discovery(ctx context.Context, p job.Provider, scope string) (job.Discovery, error)
+	// Discover reports whether the discovery is new.
+	Discover(ctx context.Context, p job.Provider, scope string, c job.DiscoveryChange) (d job.Discovery, created bool, err error)
+	Undiscover(ctx context.Context, p job.Provider, scope string) error
 }

@@ -139,9 +139,7 @@ func viewJob(j job.Job, now time.Time, showURL bool) jobView {
 	v := jobView{
 		Provider: j.Key.Provider, Scope: j.Key.Scope, JobID: j.Key.ID, Label: j.Label, Paused: j.Paused,
 		Phase: j.Phase, Final: j.Phase.Final(), WatchedAt: stamp(j.WatchedAt), ChangedAt: stamp(j.ChangedAt),
-		Polling: pollingView{
-			NextAt: stampIf(j.Polling.NextAt), LastAttemptAt: stampIf(j.Polling.LastAttemptAt), Failures: j.Polling.Failures,
-		},
+		Polling: viewPolling(j.Polling),
 	}
 	viewAbout(&v, j, now)
 	if j.Latest != nil {
@@ -151,8 +149,13 @@ func viewJob(j job.Job, now time.Time, showURL bool) jobView {
 	if j.File != nil && j.Key.Provider == job.WeChat {
 		v.File = viewFile(*j.File, now, showURL)
 	}
-	if e := j.Polling.LastError; e != nil {
-		v.Polling.LastError = &failureView{Kind: e.Kind, Code: e.Code, Message: e.Message, RequestID: e.RequestID, At: stamp(e.At)}
+	return v
+}
+
+func viewPolling(p job.Polling) pollingView {
+	v := pollingView{NextAt: stampIf(p.NextAt), LastAttemptAt: stampIf(p.LastAttemptAt), Failures: p.Failures}
+	if e := p.LastError; e != nil {
+		v.LastError = &failureView{Kind: e.Kind, Code: e.Code, Message: e.Message, RequestID: e.RequestID, At: stamp(e.At)}
 	}
 	return v
 }

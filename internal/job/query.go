@@ -12,6 +12,9 @@ import (
 // ErrNotWatched is the answer to a question about a job nobody watches.
 var ErrNotWatched = errors.New("the job is not watched")
 
+// ErrNotDiscovered is the answer to a question about a place nobody watches as a whole.
+var ErrNotDiscovered = errors.New("nothing is discovered there")
+
 // ErrPaused is the answer to a look asked for at a paused job.
 var ErrPaused = errors.New("the job is paused")
 

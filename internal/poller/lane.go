@@ -42,6 +42,7 @@ func newLane(t *tick, budget string, looker Looker, rate float64) *lane {
 func (l *lane) run() {
 	defer l.giveBackSpare()
 	defer l.open.Wait()
+	l.sweep()
 	wait := newBackOff()
 	for l.polling.Err() == nil && l.left() > 0 && l.places() {
 		claims, err := l.Store.Claim(l.polling, l.budget, l.batch, l.Lease)
@@ -53,7 +54,8 @@ func (l *lane) run() {
 			continue
 		}
 		wait.Reset()
-		if len(claims) == 0 || !l.send(claims) {
+		l.count(func(r *Report) { r.Claimed += int64(len(claims)) })
+		if len(claims) == 0 || !l.send(claims, time.Now()) {
 			return
 		}
 	}
@@ -67,10 +69,9 @@ func newBackOff() *backoff.ExponentialBackOff {
 }
 
 // send has claims looked at, each at a slot of its own: as many at a time as a reservation gives. It is
-// false when there are no slots any more for the rest.
-func (l *lane) send(claims []job.Claim) bool {
-	claimed := time.Now() // by this clock, what each claim's At is by the store's
-	l.count(func(r *Report) { r.Claimed += int64(len(claims)) })
+// false when there are no slots any more for the rest. claimed is by this clock what each claim's At is by the
+// store's.
+func (l *lane) send(claims []job.Claim, claimed time.Time) bool {
 	for len(claims) > 0 {
 		slots, ok := l.reserve(l.polling, len(claims), claimed)
 		if !ok {

@@ -25,6 +25,10 @@ type Store interface {
 	Push(ctx context.Context, budget string, delay time.Duration, kind job.Kind) error
 	Record(ctx context.Context, outcomes []job.Outcome) ([]bool, error)
 	Release(ctx context.Context, claims []job.Claim) (int64, error)
+	ClaimSweep(ctx context.Context, budget string, lease time.Duration) (*job.Sweep, error)
+	ClaimListed(ctx context.Context, w job.Sweep, found []job.Found, lease time.Duration) ([]job.Claim, error)
+	MoveSweep(ctx context.Context, w job.Sweep, place int64, lease time.Duration) (held bool, err error)
+	EndSweep(ctx context.Context, w job.Sweep, d job.Discovery, place int64) error
 	Due(ctx context.Context) (int64, error)
 	Finish(ctx context.Context, t job.Tick, elapsed time.Duration) error
 }

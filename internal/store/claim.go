@@ -48,7 +48,8 @@ const (
 )
 
 const budgetsSelect = `SELECT b.name, b.next_at - {now} FROM budgets b
-	WHERE EXISTS (SELECT 1 FROM jobs WHERE jobs.budget = b.name AND ` + dueIdle + `) OR EXISTS (SELECT 1 FROM jobs WHERE jobs.budget = b.name AND ` + dueAbandoned + `)`
+	WHERE EXISTS (SELECT 1 FROM jobs WHERE jobs.budget = b.name AND ` + dueIdle + `) OR EXISTS (SELECT 1 FROM jobs WHERE jobs.budget = b.name AND ` + dueAbandoned + `)
+	OR EXISTS (SELECT 1 FROM discoveries d WHERE d.budget = b.name AND ` + dueSweep + `)`
 
 // Claim takes up to n due jobs of a budget for lease. Nothing stays locked: a claim is one conditional
 // UPDATE that checks lease and due time again, raises each job's epoch and leaves the claim's token;
@@ -119,19 +120,24 @@ func (s *Store) claimed(ctx context.Context, token string, ids []int64) ([]job.C
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
-		claims = make([]job.Claim, 0, len(ids))
-		for rows.Next() {
-			var now int64
-			r, err := s.scanJob(withExtra{rows, &now})
-			if err != nil {
-				return err
-			}
-			claims = append(claims, job.Claim{Row: r.id, Job: r.job, Epoch: r.epoch, Token: token, At: instant(now), Until: instant(r.leaseUntil)})
-		}
-		return rows.Err()
+		claims, err = s.scanClaims(rows, token)
+		return err
 	})
 	return claims, err
+}
+
+// scanClaims reads jobColumns and the database's time.
+func (s *Store) scanClaims(rows rowsScanner, token string) (claims []job.Claim, err error) {
+	defer func() { _ = rows.Close() }() // Err says what Close could
+	for rows.Next() {
+		var now int64
+		r, err := s.scanJob(withExtra{rows, &now})
+		if err != nil {
+			return nil, err
+		}
+		claims = append(claims, job.Claim{Row: r.id, Job: r.job, Epoch: r.epoch, Token: token, At: instant(now), Until: instant(r.leaseUntil)})
+	}
+	return claims, rows.Err()
 }
 
 // withExtra scans one column more than jobColumns.

@@ -29,6 +29,15 @@ func (s *Store) Unwatch(ctx context.Context, k job.Key) error {
 		if err := tx.Exec(`DELETE FROM snapshots WHERE job = ?`, row.id).Error; err != nil {
 			return err
 		}
+		if job.CheckDiscovery(k.Provider, k.Scope) == nil { // a list may name it again
+			err := tx.Exec(`DELETE FROM unwatched WHERE provider = ? AND scope = ? AND job_id = ?`, string(k.Provider), k.Scope, k.ID).Error
+			if err == nil {
+				err = tx.Exec(`INSERT INTO unwatched (provider, scope, job_id) VALUES (?, ?, ?)`, string(k.Provider), k.Scope, k.ID).Error
+			}
+			if err != nil {
+				return err
+			}
+		}
 		return tx.Exec(`DELETE FROM events WHERE job = ?`, row.id).Error
 	})
 	if err != nil {

@@ -76,18 +76,29 @@ func (s *Store) begin(ctx context.Context, k job.Key, c job.Change) error {
 		m.Paused, m.NextAt = 1, nil
 	}
 	return s.exec(ctx, func(db *gorm.DB) error {
-		// The budget first: a job without one would never be claimed. It is nearly always there, and to
-		// insert it in vain would fill the server's log with errors.
-		var known int64
-		err := db.Model(&budgetModel{}).Where("name = ?", m.Budget).Count(&known).Error
-		if err == nil && known == 0 {
-			err = db.Create(&budgetModel{Name: m.Budget}).Error
+		if err := s.openBudget(db, m.Budget); err != nil {
+			return err
 		}
-		if err != nil && !duplicate(err) {
+		err := db.Exec(`DELETE FROM unwatched WHERE provider = ? AND scope = ? AND job_id = ?`, m.Provider, m.Scope, m.JobID).Error
+		if err != nil {
 			return err
 		}
 		return db.Create(&m).Error
 	})
+}
+
+// openBudget makes a budget's row: what has none would never be claimed. It is nearly always there, and to
+// insert it in vain would fill the server's log with errors.
+func (s *Store) openBudget(db *gorm.DB, name string) error {
+	var known int64
+	err := db.Model(&budgetModel{}).Where("name = ?", name).Count(&known).Error
+	if err == nil && known == 0 {
+		err = db.Create(&budgetModel{Name: name}).Error
+	}
+	if duplicate(err) {
+		return nil
+	}
+	return err
 }
 
 func (s *Store) change(ctx context.Context, row jobRow, c job.Change) (job.Job, error) {

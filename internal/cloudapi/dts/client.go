@@ -113,7 +113,7 @@ type looking struct {
 
 // check asks how the check before a migration stands.
 func (l looking) check() (job.Seen, error) {
-	return checked(l.call(describeCheck, request{JobID: l.job.Key.ID}))
+	return checked(l.call(describeCheck, request{JobID: &l.job.Key.ID}))
 }
 
 // call makes one call, and one more with credentials read afresh where the first ones are called stale.
@@ -164,11 +164,18 @@ func (l looking) ask(op operation, body request, keys Keys) (reply, error) {
 	return open(rec.answer, keys)
 }
 
-// request is a call's typed request; its exported fields are the body.
+// request is a call's typed request; its exported fields that are not nil are the body.
 type request struct {
 	*tchttp.BaseRequest
-	JobID  string   `json:"JobId,omitempty"`
+	JobID  *string  `json:"JobId,omitempty"`
 	JobIDs []string `json:"JobIds,omitempty"`
+
+	// Of a list.
+	Limit    *int64   `json:"Limit,omitempty"`
+	Offset   *int64   `json:"Offset,omitempty"`
+	Order    *string  `json:"Order,omitempty"`
+	OrderSeq *string  `json:"OrderSeq,omitempty"`
+	Status   []string `json:"Status,omitempty"`
 }
 
 func (l looking) request(op operation, body request) *request {

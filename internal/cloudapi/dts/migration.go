@@ -38,6 +38,14 @@ func (v *Versions) setGone(region, version string, now time.Time) {
 	v.gone[region+" "+version] = now.Add(switchFor)
 }
 
+// clock is the client's time; without one, what is gone stays so.
+func (c *Client) clock() (now time.Time) {
+	if c.now != nil {
+		now = c.now()
+	}
+	return now
+}
+
 // unserved reports whether err says that the version or its action is not served: no job's fault.
 func unserved(err error) bool {
 	var e *job.LookError
@@ -54,10 +62,7 @@ func unserved(err error) bool {
 // migration asks for a migration by its ID: first in the version that answered last, then in the other. It is
 // missing where no version that is served lists it.
 func (l looking) migration() (job.Seen, error) {
-	var now time.Time // without a clock, what is gone stays so
-	if l.now != nil {
-		now = l.now()
-	}
+	now := l.clock()
 	order := []string{version2021, version2018}
 	if l.job.About.Version == version2018 {
 		order = []string{version2018, version2021}
@@ -97,7 +102,7 @@ func (l looking) listed(version string) (seen job.Seen, found bool, err error) {
 	if version == version2018 {
 		op, read = describeOldMigration, item2018
 	}
-	r, err := l.call(op, request{JobID: l.job.Key.ID})
+	r, err := l.call(op, request{JobID: &l.job.Key.ID})
 	if err != nil {
 		_, missed := missing(err)
 		if missed {
@@ -118,6 +123,11 @@ func (l looking) listed(version string) (seen job.Seen, found bool, err error) {
 		l.explain(&seen)
 	}
 	return seen, true, nil
+}
+
+// explained are the statuses, in lower case, whose reason another action tells.
+var explained = map[string]operation{
+	"failed": describeDetail, "error": describeDetail, "resumableerr": describeDetail, "checknotpass": describeNewCheck,
 }
 
 // find gives the job's own item of a list, nil where there is none.
@@ -141,19 +151,19 @@ func (l looking) find(r reply) (cloudapi.Fields, error) {
 // helps. It is asked once; a poll that sees the same again takes it from the newest snapshot. That it could not
 // be asked is no reason to lose what was seen.
 func (l looking) explain(seen *job.Seen) {
-	read, op := detailReasons, describeDetail
-	switch strings.ToLower(seen.Status) {
-	case "failed", "error", "resumableerr":
-	case "checknotpass":
-		read, op = checkReasons, describeNewCheck
-	default:
+	op, ok := explained[strings.ToLower(seen.Status)]
+	if !ok {
 		return
+	}
+	read := detailReasons
+	if op == describeNewCheck {
+		read = checkReasons
 	}
 	if last := l.job.Latest; last != nil && last.Status == seen.Status && len(last.Message) > len(seen.Message) && strings.HasPrefix(last.Message, seen.Message) {
 		seen.Message = last.Message
 		return
 	}
-	r, err := l.call(op, request{JobID: l.job.Key.ID})
+	r, err := l.call(op, request{JobID: &l.job.Key.ID})
 	if err != nil {
 		return
 	}

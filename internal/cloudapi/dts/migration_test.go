@@ -172,6 +172,9 @@ func TestReasonIsAskedOnce(t *testing.T) {
 		"DescribeMigrationJobs":   listOf(`{"JobId":"dts-aaaaaaa1","Status":"failed","BriefMsg":"stopped"}`),
 		"DescribeMigrationDetail": `{"Response":{"ErrorInfo":[{"Code":"E1","Solution":"free some space"}]}}`,
 	})
+	if _, asked, _ := newActions(t, map[string]string{"DescribeSyncJobs": none}).look(t, job.Job{Key: aSync}); len(asked) != 1 || asked[0] != `DescribeSyncJobs {"JobIds":["sync-btso140"]}` {
+		t.Errorf("%q", asked)
+	}
 	seen, asked, err := a.look(t, job.Job{Key: aMigration})
 	if err != nil || len(asked) != 2 || asked[1] != `DescribeMigrationDetail {"JobId":"dts-aaaaaaa1"}` {
 		t.Fatalf("%q, %v", asked, err)

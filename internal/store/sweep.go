@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"migwatch/internal/job"
+)
+
+const dueSweep = `d.lease_until <= {now} AND d.next_at <= {now}`
+
+// ClaimSweep takes the due discovery of a budget for lease, as Claim takes jobs; nil where none is due.
+func (s *Store) ClaimSweep(ctx context.Context, budget string, lease time.Duration) (*job.Sweep, error) {
+	token := randomHex(8)
+	var sweep *job.Sweep
+	err := s.exec(ctx, func(db *gorm.DB) error { // on the writer: what was claimed must be seen
+		sweep = nil
+		n, err := s.run(db, `UPDATE discoveries SET epoch = epoch + 1, lease_until = {now} + ?, claim = ?
+			WHERE budget = ? AND lease_until <= {now} AND next_at <= {now}`, lease.Milliseconds(), token, budget)
+		if err != nil || n == 0 {
+			return err
+		}
+		rows, err := s.rows(db, `SELECT `+discoveryColumns+`, {now} FROM discoveries d WHERE d.claim = ?`, token)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var now int64
+			r, err := scanDiscovery(rows, &now)
+			if err != nil {
+				return err
+			}
+			sweep = &job.Sweep{Row: r.id, Discovery: r.discovery, Place: r.place, Whole: r.discovery.IsWhole(instant(now)), Epoch: r.epoch, At: instant(now)}
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim a sweep of %s: %w", budget, err)
+	}
+	return sweep, nil
+}
+
+// MoveSweep notes how much of the list was read and prolongs the lease; false where it is lost.
+func (s *Store) MoveSweep(ctx context.Context, w job.Sweep, place int64, lease time.Duration) (held bool, err error) {
+	err = s.exec(ctx, func(db *gorm.DB) error {
+		n, err := s.run(db, `UPDATE discoveries SET place = ?, lease_until = {now} + ? WHERE id = ? AND epoch = ? AND lease_until > {now}`, place, lease.Milliseconds(), w.Row, w.Epoch)
+		held = n > 0
+		return err
+	})
+	return held, err
+}
+
+// EndSweep writes what a sweep came to, where its lease stands, and ends the lease. A discovery that was paused
+// or changed meanwhile keeps the time that this set.
+func (s *Store) EndSweep(ctx context.Context, w job.Sweep, d job.Discovery, place int64) error {
+	p := d.Polling
+	var f job.Failure
+	var failedAt any
+	if p.LastError != nil {
+		f, failedAt = *p.LastError, millis(p.LastError.At)
+	}
+	return s.exec(ctx, func(db *gorm.DB) error {
+		_, err := s.run(db, `UPDATE discoveries SET lease_until = 0, claim = '', place = ?, swept_at = ?, whole_at = CASE WHEN finished = ? THEN {integer} ELSE whole_at END,
+			next_at = CASE WHEN paused = 1 THEN NULL ELSE {integer} END, last_attempt_at = ?, failures = ?, error_kind = ?, error_code = ?, error_message = ?,
+			error_request_id = ?, error_at = ?, error_repeats = ? WHERE id = ? AND epoch = ? AND lease_until <> 0`,
+			place, millisOrNil(d.SweptAt), flag(d.Finished), millisOrNil(d.WholeAt), millisOrNil(p.NextAt), millisOrNil(p.LastAttemptAt), p.Failures,
+			string(f.Kind), f.Code, f.Message, f.RequestID, failedAt, f.Repeats, w.Row, w.Epoch)
+		return err
+	})
+}
+
+// ClaimListed takes the jobs that a page of a list names, due or not, for lease: those that are watched, not paused and
+// free, and rest only if the list says something else of them than is known; and, for a discovery, those that are
+// not watched yet, which are watched from now on. What was unwatched stays so, and what is final already is only
+// wanted where the discovery asks for finished jobs. All of found are of one provider and scope.
+func (s *Store) ClaimListed(ctx context.Context, w job.Sweep, found []job.Found, lease time.Duration) ([]job.Claim, error) {
+	for tries := 0; ; tries++ {
+		claims, err := s.claimListed(ctx, w, found, lease)
+		if err == nil || !duplicate(err) || tries == maxTries {
+			if err != nil {
+				err = fmt.Errorf("claim what %s/%s lists: %w", w.Discovery.Provider, w.Discovery.Scope, err)
+			}
+			return claims, err
+		}
+	}
+}
+
+func (s *Store) claimListed(ctx context.Context, w job.Sweep, found []job.Found, lease time.Duration) ([]job.Claim, error) {
+	names := make([]string, len(found))
+	seen := map[string]job.Phase{}
+	for i, f := range found {
+		names[i], seen[f.Key.ID] = f.Key.ID, f.Seen.Phase
+	}
+	known, free, err := s.known(ctx, w.Discovery.Key(), names, seen)
+	if err != nil {
+		return nil, err
+	}
+	token, key := randomHex(8), w.Discovery.Key()
+	var claims []job.Claim
+	err = s.exec(ctx, func(db *gorm.DB) error {
+		if fresh := s.fresh(w, found, known); len(fresh) > 0 {
+			if err := s.adopt(db, key, fresh, token, lease); err != nil {
+				return err
+			}
+		}
+		if len(free) > 0 {
+			err := db.Exec(s.d.sql(`UPDATE jobs SET epoch = epoch + 1, lease_until = {now} + ?, claim = ? WHERE id IN ? AND lease_until <= {now} AND paused = 0`),
+				lease.Milliseconds(), token, free).Error
+			if err != nil {
+				return err
+			}
+		}
+		rows, err := db.Raw(s.d.sql(`SELECT `+jobColumns+`, {now}`+jobTables+`WHERE jobs.provider = ? AND jobs.scope = ? AND jobs.job_id IN ? AND jobs.claim = ?`),
+			string(key.Provider), key.Scope, names, token).Rows()
+		if err != nil {
+			return err
+		}
+		claims, err = s.scanClaims(rows, token)
+		return err
+	})
+	return claims, err
+}
+
+// known are the jobs among names that are watched or were unwatched, and the rows of those that may be claimed.
+func (s *Store) known(ctx context.Context, place job.Key, names []string, seen map[string]job.Phase) (known map[string]bool, free []int64, err error) {
+	err = s.query(ctx, func(db *gorm.DB) error {
+		known, free = map[string]bool{}, nil
+		rows, err := db.Raw(s.d.sql(`SELECT id, job_id, phase, CASE WHEN paused = 0 AND lease_until <= {now} THEN 1 ELSE 0 END, CASE WHEN next_at IS NULL THEN 1 ELSE 0 END
+			FROM jobs WHERE provider = ? AND scope = ? AND job_id IN ?
+			UNION ALL SELECT 0, job_id, '', 0, 0 FROM unwatched WHERE provider = ? AND scope = ? AND job_id IN ?`),
+			string(place.Provider), place.Scope, names, string(place.Provider), place.Scope, names).Rows()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id int64
+			var name string
+			var phase job.Phase
+			var open, rests bool
+			if err := rows.Scan(&id, &name, &phase, &open, &rests); err != nil {
+				return err
+			}
+			known[name] = true
+			if open && (!rests || phase != seen[name]) {
+				free = append(free, id)
+			}
+		}
+		return rows.Err()
+	})
+	return known, free, err
+}
+
+// fresh are the jobs of found that w's discovery wants watched.
+func (s *Store) fresh(w job.Sweep, found []job.Found, known map[string]bool) (names []string) {
+	taken := map[string]bool{}
+	for _, f := range found {
+		if !known[f.Key.ID] && !taken[f.Key.ID] && (w.Discovery.Finished || !f.Seen.Phase.Final()) {
+			taken[f.Key.ID] = true
+			names = append(names, f.Key.ID)
+		}
+	}
+	return names
+}
+
+// adopt watches jobs that are claimed from the first instant on: so what a list says of them is recorded at once.
+func (s *Store) adopt(db *gorm.DB, place job.Key, names []string, token string, lease time.Duration) error {
+	var args []any
+	rows := ""
+	for i, name := range names {
+		if i > 0 {
+			rows += ","
+		}
+		rows += `(?, ?, ?, ?, 'pending', {now}, {now}, {now}, '', '', 1, {now} + {integer}, ?)`
+		args = append(args, string(place.Provider), place.Scope, name, place.Budget(), lease.Milliseconds(), token)
+	}
+	return db.Exec(s.d.sql(`INSERT INTO jobs (provider, scope, job_id, budget, phase, watched_at, changed_at, next_at, error_message, file_url, epoch, lease_until, claim) VALUES `+rows), args...).Error
+}
