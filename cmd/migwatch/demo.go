@@ -19,6 +19,7 @@ import (
 	"migwatch/internal/app/tick"
 	"migwatch/internal/config"
 	"migwatch/internal/emulator"
+	"migwatch/internal/job"
 	"migwatch/internal/scf"
 	"migwatch/internal/secret"
 	"migwatch/internal/store"
@@ -200,10 +201,16 @@ func (d *demo) settings(u upstream) {
 func (d *demo) watch(ctx context.Context, script emulator.Script) error {
 	for _, j := range script.Jobs() {
 		k := client.Key{Provider: string(j.API), Scope: j.Scope, JobID: j.ID}
+		d.labels[k] = j.Label
+		if job.CheckDiscovery(job.Provider(k.Provider), k.Scope) == nil { // its list names it
+			if _, _, err := d.client.Discover(ctx, k.Provider, k.Scope, client.DiscoveryChange{}); err != nil {
+				return fmt.Errorf("discover %s/%s: %w", k.Provider, k.Scope, err)
+			}
+			continue
+		}
 		if _, _, err := d.client.Watch(ctx, k, client.Change{Label: &j.Label}); err != nil {
 			return fmt.Errorf("watch %s: %w", k, err)
 		}
-		d.labels[k] = j.Label
 	}
 	return nil
 }

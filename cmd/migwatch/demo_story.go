@@ -121,7 +121,7 @@ func (d *demo) tellLooks(ctx context.Context) error {
 // line is: time, job, label, what happened, the job's own text.
 func (d *demo) line(at time.Time, k client.Key, what, message string) {
 	coloured := d.colour(d.out)
-	parts := []string{dim.of(at.Local().Format("15:04:05 -07:00"), coloured), pad(k.String(), 37)}
+	parts := []string{dim.of(at.Local().Format("15:04:05 -07:00"), coloured), pad(k.String(), 43)}
 	if label := d.labels[k]; label != "" {
 		parts = append(parts, pad(plain(label), 29))
 	}

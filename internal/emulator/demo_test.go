@@ -68,7 +68,7 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%s has no label", j.ID)
 		}
 	}
-	if len(jobs) < 12 || len(jobs) > 18 || len(scopes[DTS]) < 2 || len(scopes[DTS]) > 3 || len(scopes[WeChat]) != 2 {
+	if len(jobs) < 12 || len(jobs) > 20 || len(scopes[DTS]) < 2 || len(scopes[DTS]) > 3 || len(scopes[WeChat]) != 2 {
 		t.Errorf("%d jobs in %v", len(jobs), scopes)
 	}
 	ends := map[string]int{}

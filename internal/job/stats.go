@@ -10,6 +10,14 @@ type Stats struct {
 	OldestLookAt *time.Time
 	Totals       Totals
 	Budgets      []BudgetStats // by name
+	Lags         []LagStats
+}
+
+// LagStats is the largest lag of one place, among the jobs that tell one.
+type LagStats struct {
+	Provider Provider
+	Scope    string
+	Seconds  int64
 }
 
 // Totals count since the beginning; they never go down.

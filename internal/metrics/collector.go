@@ -18,6 +18,7 @@ var (
 	jobs       = desc("jobs", "Watched jobs by provider and phase.", "provider", "phase")
 	paused     = desc("paused_jobs", "Watched jobs that are paused.")
 	overdue    = desc("overdue_jobs", "Jobs that have been due for longer than ten minutes.")
+	lag        = desc("lag_seconds", "The largest lag of a place's migrations and syncs, among those that copy increments.", "provider", "scope")
 	failing    = desc("failing_jobs", "Jobs whose last look failed, by the kind of failure.", "kind")
 	longestDue = desc("longest_due_seconds", "How long the job that is due longest has been due; 0 where none is.")
 	oldestLook = desc("oldest_look_timestamp_seconds", "The last look at the job that was looked at longest ago, among those looked at by themselves.")
@@ -47,7 +48,7 @@ type collector struct {
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{buildInfo, jobs, paused, overdue, failing, longestDue, oldestLook,
+	for _, d := range []*prometheus.Desc{buildInfo, jobs, paused, overdue, lag, failing, longestDue, oldestLook,
 		lastTick, tickDuration, tickLooks, tickDue, ticks, claimed, changed, refused, pushes, pushed} {
 		ch <- d
 	}
@@ -92,6 +93,9 @@ func (c collector) collectJobs(gauge gauger) {
 	}
 	gauge(paused, float64(c.st.Paused))
 	gauge(overdue, float64(c.st.Overdue))
+	for _, l := range c.st.Lags {
+		gauge(lag, float64(l.Seconds), string(l.Provider), l.Scope)
+	}
 	for _, k := range job.Kinds {
 		gauge(failing, float64(c.st.ByKind[k]), string(k))
 	}

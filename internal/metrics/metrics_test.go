@@ -54,6 +54,9 @@ func filled(t testing.TB) *store.Store {
 	see(job.Key{Provider: job.DTS, Scope: "ap-shanghai", ID: "dts-1"}, &job.Seen{Phase: job.Running, Status: "running"}, nil)
 	see(job.Key{Provider: job.WeChat, Scope: "env-1", ID: "1"}, &job.Seen{Phase: job.Succeeded, Status: "success"}, nil)
 	see(job.Key{Provider: job.WeChat, Scope: "env-1", ID: "2"}, nil, &job.LookError{Kind: job.Quota, Code: "45009"})
+	for id, seconds := range map[string]int64{"dts-3": 7, "dts-4": 2} {
+		see(job.Key{Provider: job.DTSMigration, Scope: "ap-shanghai", ID: id}, &job.Seen{Phase: job.ActionRequired, Status: "readyComplete", About: &job.About{Lag: &job.Lag{Seconds: &seconds}}}, nil)
+	}
 	paused := true
 	if _, _, err := s.Watch(ctx, job.Key{Provider: job.DTS, Scope: "ap-beijing", ID: "dts-2"}, job.Change{Paused: &paused}); err != nil {
 		t.Fatal(err)
@@ -138,6 +141,8 @@ func TestScrape(t *testing.T) {
 		{"migwatch_jobs", []string{"phase=pending", "provider=dts"}, 1},
 		{"migwatch_jobs", []string{"phase=succeeded", "provider=wechat"}, 1},
 		{"migwatch_jobs", []string{"phase=missing", "provider=dts"}, 0},
+		{"migwatch_jobs", []string{"phase=action_required", "provider=dts-migration"}, 2},
+		{"migwatch_lag_seconds", []string{"provider=dts-migration", "scope=ap-shanghai"}, 7},
 		{"migwatch_paused_jobs", nil, 1},
 		{"migwatch_overdue_jobs", nil, 0},
 		{"migwatch_failing_jobs", []string{"kind=quota"}, 1},
@@ -235,7 +240,7 @@ func knownValue(label, value string) bool {
 	var known []string
 	switch label {
 	case "provider":
-		known = []string{"wechat", "dts"}
+		known = []string{"wechat", "dts", "dts-migration", "dts-sync"}
 	case "phase":
 		for _, p := range job.Phases {
 			known = append(known, string(p))

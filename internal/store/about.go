@@ -76,3 +76,11 @@ func tellAbout(j *job.Job, column string) error {
 	j.ETA = instantIf(doc.ETA)
 	return nil
 }
+
+// lagOf is the column lag_seconds.
+func lagOf(j job.Job) any {
+	if j.About.Lag == nil {
+		return nil
+	}
+	return valueOrNil(j.About.Lag.Seconds)
+}

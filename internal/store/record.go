@@ -139,17 +139,17 @@ func (s *Store) settleJobs(tx *gorm.DB, group []job.Outcome, rest []int) (int64,
 		}
 		args = append(args, o.Claim.Epoch, millisOrNil(o.Claim.Job.Polling.NextAt), millisOrNil(p.NextAt), millisOrNil(p.LastAttemptAt),
 			p.Failures, string(f.Kind), f.Code, f.Message, f.RequestID, failedAt, f.Repeats, string(o.Job.Phase), millis(o.Job.ChangedAt), seq,
-			flag(o.File != nil), url, flag(o.File != nil), expires, about, o.Claim.Row, o.Claim.Epoch)
+			flag(o.File != nil), url, flag(o.File != nil), expires, about, lagOf(o.Job), o.Claim.Row, o.Claim.Epoch)
 	}
 	if len(rest) == 1 { // half of the time of a join, on MariaDB
 		return s.run(tx, settleOne, args...)
 	}
-	table := s.d.derived(len(rest), "iiiiittttiitiiitiitii", "v_recorded", "v_was", "v_next", "v_attempt", "v_failures", "v_kind", "v_code", "v_text", "v_request",
-		"v_failed", "v_repeats", "v_phase", "v_changed", "v_seq", "v_file", "v_url", "v_file2", "v_expires", "v_about", "v_id", "v_epoch")
+	table := s.d.derived(len(rest), "iiiiittttiitiiitiitiii", "v_recorded", "v_was", "v_next", "v_attempt", "v_failures", "v_kind", "v_code", "v_text", "v_request",
+		"v_failed", "v_repeats", "v_phase", "v_changed", "v_seq", "v_file", "v_url", "v_file2", "v_expires", "v_about", "v_lag", "v_id", "v_epoch")
 	return s.run(tx, s.d.updateFrom("jobs", table, `jobs.id = v.v_id AND jobs.epoch = v.v_epoch AND jobs.lease_until + 0 <> 0`, settleMany), args...)
 }
 
-const settleColumns = 21
+const settleColumns = 22
 
 // The fence is lease_until <> 0, not > 0, and + 0 in the join: planners shall find these jobs by their
 // key, and not go through all that are leased because they believe them to be next to none.
@@ -157,7 +157,7 @@ const settleOne = `UPDATE jobs SET lease_until = 0, claim = '', recorded_epoch =
 	next_at = CASE WHEN paused = 0 AND (next_at = {integer} OR next_at IS NULL) THEN {integer} ELSE next_at END, last_attempt_at = {integer},
 	failures = {integer}, error_kind = ?, error_code = ?, error_message = ?, error_request_id = ?, error_at = {integer}, error_repeats = {integer},
 	phase = ?, changed_at = {integer}, seq = {integer},
-	file_url = CASE WHEN {integer} = 1 THEN ? ELSE file_url END, file_expires_at = CASE WHEN {integer} = 1 THEN {integer} ELSE file_expires_at END, about = ?
+	file_url = CASE WHEN {integer} = 1 THEN ? ELSE file_url END, file_expires_at = CASE WHEN {integer} = 1 THEN {integer} ELSE file_expires_at END, about = ?, lag_seconds = {integer}
 	WHERE id = ? AND epoch = ? AND lease_until <> 0`
 
 const settleMany = `lease_until = 0, claim = '', recorded_epoch = v.v_recorded,
@@ -165,7 +165,7 @@ const settleMany = `lease_until = 0, claim = '', recorded_epoch = v.v_recorded,
 	failures = v.v_failures, error_kind = v.v_kind, error_code = v.v_code, error_message = v.v_text, error_request_id = v.v_request, error_at = v.v_failed, error_repeats = v.v_repeats,
 	phase = v.v_phase, changed_at = v.v_changed, seq = v.v_seq,
 	file_url = CASE WHEN v.v_file = 1 THEN v.v_url ELSE jobs.file_url END,
-	file_expires_at = CASE WHEN v.v_file2 = 1 THEN v.v_expires ELSE jobs.file_expires_at END, about = v.v_about`
+	file_expires_at = CASE WHEN v.v_file2 = 1 THEN v.v_expires ELSE jobs.file_expires_at END, about = v.v_about, lag_seconds = v.v_lag`
 
 func flag(b bool) int64 {
 	if b {

@@ -27,6 +27,9 @@ func (s *Store) Stats(ctx context.Context) (job.Stats, error) {
 		if st.Budgets, err = budgetStats(db); err != nil {
 			return err
 		}
+		if st.Lags, err = lags(db); err != nil {
+			return err
+		}
 		// Budget by budget, so that final and paused jobs, whose next_at is NULL, are no part of any range.
 		// What is being looked at now is left out, for the same range's sake.
 		var oldest sql.NullInt64
@@ -58,6 +61,24 @@ func budgetStats(db *gorm.DB) ([]job.BudgetStats, error) {
 			b.PushedUntil = &at
 		}
 		list = append(list, b)
+	}
+	return list, rows.Err()
+}
+
+// lags are the largest ones of each place.
+func lags(db *gorm.DB) ([]job.LagStats, error) {
+	rows, err := db.Raw(`SELECT provider, scope, MAX(lag_seconds) FROM jobs WHERE provider IN ('dts-migration', 'dts-sync') AND lag_seconds >= 0 GROUP BY provider, scope`).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []job.LagStats
+	for rows.Next() {
+		var l job.LagStats
+		if err := rows.Scan(&l.Provider, &l.Scope, &l.Seconds); err != nil {
+			return nil, err
+		}
+		list = append(list, l)
 	}
 	return list, rows.Err()
 }

@@ -33,6 +33,7 @@ type overview struct {
 	Tick       *tickView
 	Rows       []row
 	Watch      watchForm
+	Places     []discoveryRow
 	First      string // the newest jobs, where this is another page
 	Next       string
 }
@@ -86,6 +87,10 @@ func (v *visit) showJobs(status int, form watchForm) error {
 	if err != nil {
 		return err
 	}
+	places, err := s.Discoveries(v.r.Context())
+	if err != nil {
+		return err
+	}
 	after := decodeCursor(v.r.URL.Query().Get("cursor"))
 	list, err := s.Jobs(v.r.Context(), f, after, jobsPerPage+1)
 	if err != nil {
@@ -104,6 +109,7 @@ func (v *visit) showJobs(status int, form watchForm) error {
 		o.Next = v.overviewHref(f, &list[jobsPerPage-1].Place)
 	}
 	now := v.u.opt.Now()
+	o.Places = v.discoveryRows(places, now)
 	for _, l := range list {
 		o.Rows = append(o.Rows, v.row(l.Job, now))
 	}

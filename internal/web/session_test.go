@@ -350,6 +350,38 @@ func TestCrossSiteForms(t *testing.T) {
 	}
 }
 
+// A whole region is watched by one tick in the form, and shown with how its sweeps go.
+func TestWatchAllOfARegion(t *testing.T) {
+	r := newDemo(t, setup{})
+	admin := r.signedIn(adminKey)
+	a := admin.post("/jobs", url.Values{"provider": {"dts-migration"}, "scope": {" ap-shanghai "}, "all": {"yes"}})
+	if a.status != 303 || a.header.Get("Location") != "/?done=discover" {
+		t.Fatal(a.status, a.header)
+	}
+	admin.get("/").has(t, "Watched as a whole", "DTS migration</b> <code>ap-shanghai</code>", "0 jobs · list read: never", "Find no more")
+	r.signedIn(readKey).get("/").hasNot(t, "Find no more")
+	for values, text := range map[string]string{"provider=wechat&scope=env&all=yes": "Only migrations and syncs have a list", "provider=dts-sync&scope=nowhere&all=yes": "This must be a region"} {
+		form, err := url.ParseQuery(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := admin.post("/jobs", form)
+		if a.status != 422 {
+			t.Errorf("%s: %d", values, a.status)
+		}
+		a.has(t, text, `value="yes" checked`)
+	}
+	for range 2 { // the second finds it gone
+		if a := admin.post("/discoveries/dts-migration/ap-shanghai/end", nil); a.status != 303 || a.header.Get("Location") != "/?done=undiscover" {
+			t.Error(a.status, a.header)
+		}
+	}
+	admin.get("/").hasNot(t, "Watched as a whole")
+	if a := r.signedIn(readKey).post("/discoveries/dts-migration/ap-shanghai/end", nil); a.status != 403 {
+		t.Errorf("with a read key: %d", a.status)
+	}
+}
+
 func TestBadge(t *testing.T) {
 	r := newDemo(t, setup{})
 	r.watched(dts("ap-shanghai", "dts-new"), "")

@@ -16,6 +16,7 @@ type watchForm struct {
 	Provider   job.Provider
 	Scope, ID  string
 	Label      string
+	All        bool              // every job of the scope, not one
 	Wrong      map[string]string // by field: the key of the text that says what belongs there
 	Candidates []candidate
 }
@@ -37,7 +38,7 @@ var examples = map[job.Provider]candidate{
 // newWatchForm fills the form with what was sent, which may be nothing.
 func newWatchForm(sent url.Values) watchForm {
 	f := watchForm{Provider: job.Provider(sent.Get("provider")), Scope: strings.TrimSpace(sent.Get("scope")),
-		ID: strings.TrimSpace(sent.Get("job_id")), Label: strings.TrimSpace(sent.Get("label"))}
+		ID: strings.TrimSpace(sent.Get("job_id")), Label: strings.TrimSpace(sent.Get("label")), All: sent.Get("all") == "yes"}
 	f.split(f.Scope)
 	f.split(f.ID)
 	for _, p := range []job.Provider{job.DTSMigration, job.DTSSync, job.DTS, job.WeChat} {
@@ -97,6 +98,10 @@ func (f *watchForm) split(text string) {
 func (f *watchForm) check() (k job.Key, c job.Change, ok bool) {
 	k = job.Key{Provider: f.Provider, Scope: f.Scope, ID: f.ID}
 	f.Wrong = map[string]string{}
+	if f.All {
+		f.checkPlace()
+		return k, c, len(f.Wrong) == 0
+	}
 	var bad *job.InvalidError
 	for probe := k; errors.As(probe.Validate(), &bad) && f.Wrong[bad.Field] == ""; {
 		f.Wrong[bad.Field] = "wrong." + bad.Field + "." + string(f.Provider)
@@ -118,6 +123,18 @@ func (f *watchForm) check() (k job.Key, c job.Change, ok bool) {
 	return k, c, len(f.Wrong) == 0
 }
 
+// checkPlace notes what is wrong with a place that is to be watched as a whole.
+func (f *watchForm) checkPlace() {
+	var bad *job.InvalidError
+	switch errors.As(job.CheckDiscovery(f.Provider, f.Scope), &bad); {
+	case bad == nil:
+	case bad.Field == "provider":
+		f.Wrong["provider"] = "wrong.list"
+	default:
+		f.Wrong["scope"] = "wrong.scope." + string(f.Provider)
+	}
+}
+
 // watch begins to watch the job that the form names. A form with something wrong comes back as it was, with a
 // word beside each field that is to be mended.
 func (u *UI) watch(v *visit) error {
@@ -125,6 +142,9 @@ func (u *UI) watch(v *visit) error {
 	k, c, ok := f.check()
 	if !ok {
 		return v.showJobs(http.StatusUnprocessableEntity, f)
+	}
+	if f.All {
+		return v.discover(f)
 	}
 	s, err := v.store()
 	if err != nil {

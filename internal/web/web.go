@@ -23,6 +23,11 @@ type Store interface {
 	Unwatch(ctx context.Context, k job.Key) error
 	// PollNow makes the job due at once; a paused one gives job.ErrPaused.
 	PollNow(ctx context.Context, k job.Key) (job.Job, error)
+	// Discoveries lists what is watched as a whole.
+	Discoveries(ctx context.Context) ([]job.Discovery, error)
+	Discover(ctx context.Context, p job.Provider, scope string, c job.DiscoveryChange) (d job.Discovery, created bool, err error)
+	// Undiscover returns job.ErrNotDiscovered where nothing is discovered.
+	Undiscover(ctx context.Context, p job.Provider, scope string) error
 	// EndSession remembers until then that a session is over; SessionEnded tells it to every instance.
 	EndSession(ctx context.Context, session string, until time.Time) error
 	SessionEnded(ctx context.Context, session string) (bool, error)
@@ -82,6 +87,7 @@ func (u *UI) Mount(handle func(pattern string, h http.Handler)) {
 	handle("POST /session", u.page(secret.RoleNone, u.signIn))
 	handle("POST /preferences", u.page(secret.RoleNone, u.prefer))
 	handle("POST /jobs", u.page(secret.RoleAdmin, u.watch))
+	handle("POST /discoveries/{provider}/{scope}/end", u.page(secret.RoleAdmin, u.endDiscovery))
 	for name, act := range actions {
 		handle("POST "+jobPath+"/"+name, u.page(secret.RoleAdmin, u.action(name, act)))
 	}

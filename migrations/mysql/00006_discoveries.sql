@@ -37,3 +37,11 @@ CREATE TABLE IF NOT EXISTS unwatched (
     job_id   VARCHAR(64) NOT NULL,
     PRIMARY KEY (provider, scope, job_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- How far a copy is behind, for the largest lag of a place; NULL: not told. MySQL knows no ADD COLUMN IF NOT
+-- EXISTS, so the statement is made where the column is missing.
+SET @add = IF((SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'jobs' AND column_name = 'lag_seconds') = 0,
+    'ALTER TABLE jobs ADD COLUMN lag_seconds BIGINT', 'DO 0');
+PREPARE add_column FROM @add;
+EXECUTE add_column;
+DEALLOCATE PREPARE add_column;

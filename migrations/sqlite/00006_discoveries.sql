@@ -35,3 +35,6 @@ CREATE TABLE unwatched (
     job_id   TEXT NOT NULL,
     PRIMARY KEY (provider, scope, job_id)
 );
+
+-- How far a copy is behind, for the largest lag of a place; NULL: not told.
+ALTER TABLE jobs ADD COLUMN lag_seconds INTEGER;

@@ -21,7 +21,7 @@ import (
 )
 
 // Roots are the first segments of all paths served here.
-var Roots = []string{"", "v1", "healthz", "readyz", "openapi.json", "metrics", "jobs", "badge", "assets", "session", "preferences", "wechat"}
+var Roots = []string{"", "v1", "healthz", "readyz", "openapi.json", "metrics", "jobs", "discoveries", "badge", "assets", "session", "preferences", "wechat"}
 
 // Server answers HTTP. It keeps what it built for as long as the settings stay the same.
 type Server struct {
