@@ -3,6 +3,7 @@ package poller
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"migwatch/internal/job"
@@ -15,6 +16,9 @@ import (
 type Lister interface {
 	List(ctx context.Context, place job.Key, from int64, whole bool, gate func(context.Context) error, page func(found []job.Found, read int64) error) error
 }
+
+// errEnough ends a list that names too few of the jobs that are watched.
+var errEnough = errors.New("the list is about other jobs")
 
 // errSweepLost ends a sweep that another poller has taken over.
 var errSweepLost = errors.New("the sweep's lease ended")
@@ -31,7 +35,11 @@ func (l *lane) sweep() {
 	if err != nil {
 		l.Log.Error("cannot claim a sweep", "budget", l.budget, "error", err.Error())
 	}
-	if w == nil || err != nil {
+	if err != nil {
+		return
+	}
+	if w == nil {
+		l.list(lister)
 		return
 	}
 	began := time.Now() // by this clock, what At is by the store's
@@ -62,6 +70,28 @@ func (l *lane) sweep() {
 	}
 }
 
+// pageSize is how many jobs a page has, about.
+const pageSize = 100
+
+// list goes through the list of a place that nobody discovers, where that takes fewer calls than asking for each due
+// job. It stops where its pages turn out to be about others' jobs.
+func (l *lane) list(lister Lister) {
+	due, all, err := l.Store.Crowd(l.polling, l.budget)
+	if err != nil {
+		l.Log.Error("cannot count what is due", "budget", l.budget, "error", err.Error())
+	}
+	if err != nil || due <= 2*(2+all/pageSize) {
+		return
+	}
+	provider, scope, _ := strings.Cut(l.budget, "/")
+	s := &sweep{lane: l, Sweep: job.Sweep{Discovery: job.Discovery{Provider: job.Provider(provider), Scope: scope}}}
+	err = s.run(lister)
+	var failed *job.LookError
+	if errors.As(err, &failed) { // the jobs are asked for by themselves, and say so
+		l.Log.Warn("cannot list", "place", l.budget, "kind", string(failed.Kind), "code", failed.Code, "message", failed.Message)
+	}
+}
+
 // sweepFailed tells of it, and slows the budget where the upstream asks for that.
 func (l *lane) sweepFailed(place job.Key, e *job.LookError, d job.Discovery) {
 	l.refused(job.Outcome{Job: job.Job{Key: place, Polling: d.Polling}, Err: e})
@@ -72,6 +102,8 @@ type sweep struct {
 	*lane
 	job.Sweep
 	place int64 // how many jobs of the list were read
+	pages int   // … on how many pages
+	taken int   // … of which so many were polled
 }
 
 func (s *sweep) run(lister Lister) (err error) {
@@ -139,7 +171,13 @@ func (s *sweep) page(found []job.Found, read int64) error {
 	if !s.send(ask, claimed) {
 		return errNotBegun
 	}
-	s.place = read
+	s.place, s.pages, s.taken = read, s.pages+1, s.taken+len(claims)
+	if s.Row == 0 {
+		if s.pages > s.taken+1 {
+			return errEnough
+		}
+		return nil
+	}
 	held, err := s.Store.MoveSweep(s.polling, s.Sweep, read, s.Lease)
 	if err == nil && !held {
 		return errSweepLost

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,12 @@ type list struct {
 	pages  []int64                    // where each page that was asked for began
 	before func(page int) error       // the call
 	asks   func(phase job.Phase) bool // the list does not tell all of it
+	asked  atomic.Int64               // one by one
+}
+
+func (l *list) Look(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Seen, error) {
+	l.asked.Add(1)
+	return l.looker.Look(ctx, j, gate)
 }
 
 func (l *list) List(ctx context.Context, place job.Key, from int64, _ bool, gate func(context.Context) error, page func([]job.Found, int64) error) error {
@@ -89,7 +96,7 @@ func TestSweepFindsAndPolls(t *testing.T) {
 	if !slices.Equal(l.pages, []int64{0, 100, 200}) || d.Jobs != 250 || d.SweptAt == nil || d.WholeAt == nil || d.Polling.NextAt == nil || d.Polling.LastError != nil {
 		t.Errorf("pages %v, %+v", l.pages, d)
 	}
-	if n := r.seen.looks(job.DTSMigration); n != 0 {
+	if n := l.asked.Load(); n != 0 {
 		t.Errorf("%d jobs were asked for one by one", n)
 	}
 }
@@ -232,5 +239,55 @@ func TestSweepThatBreaks(t *testing.T) {
 	}
 	if d := r.discovery(t); d.Polling.LastError == nil || d.Polling.LastError.Code != "panic" || strings.Contains(r.log.String(), "canary-5813") {
 		t.Errorf("%+v", d)
+	}
+}
+
+// Many jobs of one place are listed though nobody discovers it; a few are asked for one by one, and so is what no
+// page names.
+func TestManyJobsAreListed(t *testing.T) {
+	t.Parallel()
+	for watched, pages := range map[int]int{3: 0, 150: 2} {
+		r, l := listRig(t, 150)
+		if err := r.Undiscover(t.Context(), shanghai.Provider, shanghai.Scope); err != nil {
+			t.Fatal(err)
+		}
+		for n := range watched {
+			k := shanghai
+			k.ID = fmt.Sprintf("dts-%06d", n)
+			if n == 0 {
+				k.ID = "dts-elsewhere" // which no page names
+			}
+			if _, _, err := r.Watch(t.Context(), k, job.Change{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if report := r.tick(t, 20*time.Second); report.Recorded != int64(watched) {
+			t.Errorf("%d jobs: %+v", watched, report)
+		}
+		if asked := map[int]int64{0: 3, 2: 1}[pages]; len(l.pages) != pages || l.asked.Load() != asked {
+			t.Errorf("%d jobs: pages %v, %d asked one by one", watched, l.pages, l.asked.Load())
+		}
+		if summary, err := r.Summary(t.Context()); err != nil || summary.Watched != int64(watched) {
+			t.Errorf("jobs were watched that nobody wanted: %d, %v", summary.Watched, err)
+		}
+	}
+}
+
+// A list of others' jobs is given up.
+func TestListOfOthersIsGivenUp(t *testing.T) {
+	t.Parallel()
+	r, l := listRig(t, 5000)
+	if err := r.Undiscover(t.Context(), shanghai.Provider, shanghai.Scope); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 20 {
+		k := shanghai
+		k.ID = fmt.Sprintf("dts-elsewhere%d", n)
+		if _, _, err := r.Watch(t.Context(), k, job.Change{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if report := r.tick(t, 20*time.Second); report.Recorded != 20 || len(l.pages) > 3 {
+		t.Errorf("%+v after %d pages", report, len(l.pages))
 	}
 }

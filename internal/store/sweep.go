@@ -44,6 +44,15 @@ func (s *Store) ClaimSweep(ctx context.Context, budget string, lease time.Durati
 	return sweep, nil
 }
 
+// Crowd counts the jobs of a budget that are due, and all that are polled by themselves.
+func (s *Store) Crowd(ctx context.Context, budget string) (due, all int64, err error) {
+	err = s.query(ctx, func(db *gorm.DB) error {
+		return db.Raw(s.d.sql(`SELECT (SELECT COUNT(*) FROM jobs WHERE budget = ? AND `+dueIdle+`) + (SELECT COUNT(*) FROM jobs WHERE budget = ? AND `+dueAbandoned+`),
+			(SELECT COUNT(*) FROM jobs WHERE budget = ? AND next_at > 0)`), budget, budget, budget).Row().Scan(&due, &all)
+	})
+	return due, all, err
+}
+
 // MoveSweep notes how much of the list was read and prolongs the lease; false where it is lost.
 func (s *Store) MoveSweep(ctx context.Context, w job.Sweep, place int64, lease time.Duration) (held bool, err error) {
 	err = s.exec(ctx, func(db *gorm.DB) error {
@@ -75,7 +84,7 @@ func (s *Store) EndSweep(ctx context.Context, w job.Sweep, d job.Discovery, plac
 
 // ClaimListed takes the jobs that a page of a list names, due or not, for lease: those that are watched, not paused and
 // free, and rest only if the list says something else of them than is known; and, for a discovery, those that are
-// not watched yet, which are watched from now on. What was unwatched stays so, and what is final already is only
+// not watched yet, which are watched from now on; a sweep without a row is no discovery's. What was unwatched stays so, and what is final already is only
 // wanted where the discovery asks for finished jobs. All of found are of one provider and scope.
 func (s *Store) ClaimListed(ctx context.Context, w job.Sweep, found []job.Found, lease time.Duration) ([]job.Claim, error) {
 	for tries := 0; ; tries++ {
@@ -159,7 +168,7 @@ func (s *Store) known(ctx context.Context, place job.Key, names []string, seen m
 func (s *Store) fresh(w job.Sweep, found []job.Found, known map[string]bool) (names []string) {
 	taken := map[string]bool{}
 	for _, f := range found {
-		if !known[f.Key.ID] && !taken[f.Key.ID] && (w.Discovery.Finished || !f.Seen.Phase.Final()) {
+		if w.Row != 0 && !known[f.Key.ID] && !taken[f.Key.ID] && (w.Discovery.Finished || !f.Seen.Phase.Final()) {
 			taken[f.Key.ID] = true
 			names = append(names, f.Key.ID)
 		}
