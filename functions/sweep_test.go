@@ -86,63 +86,126 @@ func TestSweepsSurviveKills(t *testing.T) {
 
 var sweepJobs = flag.Int("sweep", 10_000, "how many migrations BenchmarkSweep has in its one region")
 
-// BenchmarkSweep is one tick of the built function over a region that is watched as a whole: the first, which finds
-// all jobs, and those after it. It tells the calls, the milliseconds and the memory of the process at its most.
-func BenchmarkSweep(b *testing.B) {
-	for _, engine := range []struct {
-		name string
-		url  func() string
-	}{
-		{"sqlite", func() string { return "sqlite:" + b.TempDir() + "/m.db" }},
-		{"postgres", func() string { s := dbtest.Postgres(b); return s.URL(s.Database(b)) }},
-		{"mysql", func() string { s := dbtest.MySQL(b); return s.URL(s.Database(b)) }},
-	} {
-		b.Run(engine.name, func(b *testing.B) { sweepBench(b, engine.url()) })
+var sweepEngines = []struct {
+	name string
+	url  func(b *testing.B) string
+}{
+	{"sqlite", func(b *testing.B) string { return "sqlite:" + b.TempDir() + "/m.db" }},
+	{"postgres", func(b *testing.B) string { s := dbtest.Postgres(b); return s.URL(s.Database(b)) }},
+	{"mysql", func(b *testing.B) string { s := dbtest.MySQL(b); return s.URL(s.Database(b)) }},
+}
+
+// region is a built poll function over one region that is watched as a whole.
+type region struct {
+	*store.Store
+	up   *emulator.Emulator
+	poll *scftest.Function
+	env  map[string]string
+}
+
+func newRegion(b *testing.B, url, steps string) *region {
+	b.Helper()
+	script, err := emulator.Parse(fmt.Sprintf("dts-migration ap-shanghai dts-%%06d x %d start\n%s", *sweepJobs, steps))
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := &region{env: map[string]string{"TENCENTCLOUD_SECRETID": credential.ID, "TENCENTCLOUD_SECRETKEY": credential.Key, "TENCENTCLOUD_SESSIONTOKEN": credential.Token,
+		"MIGWATCH_DATABASE_URL": url}}
+	if r.Store, err = store.Open(secret.New(url), store.Options{}); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = r.Close() })
+	if _, err := r.Migrate(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	if _, _, err := r.Discover(b.Context(), job.DTSMigration, "ap-shanghai", job.DiscoveryChange{}); err != nil {
+		b.Fatal(err)
+	}
+	r.poll = scftest.Start(b, scftest.Build(b, "./functions/poll"), nil)
+	r.up = emulator.New(emulator.Options{Now: time.Now, Script: script, Arrivals: 10, DTS: emulator.DTSOptions{Credentials: []emulator.Credential{credential}, AnyTime: true}})
+	server := httptest.NewServer(r.up)
+	b.Cleanup(func() { r.up.Close(); server.Close() })
+	r.env["MIGWATCH_DTS_URL"] = server.URL
+	return r
+}
+
+func (r *region) tick(b *testing.B) {
+	b.Helper()
+	if _, err := r.poll.Invoke([]byte(timerEvent), r.env, time.Now().Add(4*time.Minute), "req"); err != nil {
+		b.Fatal(err)
 	}
 }
 
-func sweepBench(b *testing.B, url string) {
-	script, err := emulator.Parse(fmt.Sprintf("dts-migration ap-shanghai dts-%%06d x %d\n  0s running 10%%\n", *sweepJobs))
-	if err != nil {
-		b.Fatal(err)
+// BenchmarkSweep is one tick of the built function: the first, which finds all jobs, and those after it. It tells
+// the calls, the milliseconds and the memory of the process at its most.
+func BenchmarkSweep(b *testing.B) {
+	for _, engine := range sweepEngines {
+		b.Run(engine.name, func(b *testing.B) {
+			r := newRegion(b, engine.url(b), "  0s running 10%\n")
+			for round := 0; b.Loop(); round++ {
+				r.up.Forget()
+				began := time.Now()
+				r.tick(b)
+				calls := int64(0)
+				for _, c := range r.up.Counts() {
+					calls += c.Arrivals
+				}
+				b.Logf("round %d: %v, %d calls, %d in a second at most, %d refused, %s", round, time.Since(began).Round(time.Millisecond), calls,
+					r.up.Peak(emulator.DTSMigration, "ap-shanghai"), r.up.Refused(emulator.DTSMigration), memory(b, r.poll.Pid()))
+				d, err := r.Discovery(b.Context(), job.DTSMigration, "ap-shanghai")
+				if err != nil || d.Jobs != int64(*sweepJobs) || d.SweptAt == nil {
+					b.Fatal(errors.Join(err, fmt.Errorf("%+v", d)))
+				}
+				b.StopTimer()
+				time.Sleep(time.Until(*d.Polling.NextAt))
+				b.StartTimer()
+			}
+		})
 	}
-	s, err := store.Open(secret.New(url), store.Options{})
-	if err != nil {
-		b.Fatal(err)
+}
+
+// BenchmarkDelay is how long after a change upstream it is recorded, where all jobs change at once, at instants that
+// have nothing to do with the ticks, of which one comes every 15 s.
+func BenchmarkDelay(b *testing.B) {
+	const every, change, changes = 15 * time.Second, 17 * time.Second, 5
+	steps := ""
+	for n := range changes + 1 {
+		steps += fmt.Sprintf("  %s %s\n", time.Duration(n)*change, []string{"running 10%", "readyComplete 100% lag=1"}[n%2])
 	}
-	defer s.Close()
-	if _, err := s.Migrate(b.Context()); err != nil {
-		b.Fatal(err)
-	}
-	if _, _, err := s.Discover(b.Context(), job.DTSMigration, "ap-shanghai", job.DiscoveryChange{}); err != nil {
-		b.Fatal(err)
-	}
-	up := emulator.New(emulator.Options{Now: time.Now, Script: script, Arrivals: 10, DTS: emulator.DTSOptions{Credentials: []emulator.Credential{credential}, AnyTime: true}})
-	defer up.Close()
-	server := httptest.NewServer(up)
-	defer server.Close()
-	env := map[string]string{"TENCENTCLOUD_SECRETID": credential.ID, "TENCENTCLOUD_SECRETKEY": credential.Key, "TENCENTCLOUD_SESSIONTOKEN": credential.Token,
-		"MIGWATCH_DATABASE_URL": url, "MIGWATCH_DTS_URL": server.URL}
-	poll := scftest.Start(b, scftest.Build(b, "./functions/poll"), nil)
-	for round := 0; b.Loop(); round++ {
-		up.Forget()
-		began := time.Now()
-		if _, err := poll.Invoke([]byte(timerEvent), env, began.Add(4*time.Minute), "req"); err != nil {
-			b.Fatal(err)
-		}
-		calls := int64(0)
-		for _, c := range up.Counts() {
-			calls += c.Arrivals
-		}
-		b.Logf("round %d: %v, %d calls, %d in a second at most, %d refused, %s", round, time.Since(began).Round(time.Millisecond), calls,
-			up.Peak(emulator.DTSMigration, "ap-shanghai"), up.Refused(emulator.DTSMigration), memory(b, poll.Pid()))
-		d, err := s.Discovery(b.Context(), job.DTSMigration, "ap-shanghai")
-		if err != nil || d.Jobs != int64(*sweepJobs) || d.SweptAt == nil {
-			b.Fatal(errors.Join(err, fmt.Errorf("%+v", d)))
-		}
-		b.StopTimer()
-		time.Sleep(time.Until(*d.Polling.NextAt))
-		b.StartTimer()
+	for _, engine := range sweepEngines {
+		b.Run(engine.name, func(b *testing.B) {
+			b.ReportMetric(0, "ns/op")
+			r := newRegion(b, engine.url(b), steps)
+			start := time.Now() // a moment after the emulator's
+			for n := range int((changes*change+2*every)/every) + 1 {
+				time.Sleep(time.Until(start.Add(time.Duration(n) * every)))
+				r.tick(b)
+			}
+			var sum, longest time.Duration
+			count := 0
+			for after := int64(0); ; {
+				events, err := r.Events(b.Context(), job.Filter{}, after, 5000)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, e := range events {
+					after = e.ID
+					if e.From == job.Pending {
+						continue
+					}
+					delay := e.At.Sub(start) % change // since the change before it
+					sum, longest, count = sum+delay, max(longest, delay), count+1
+				}
+				if len(events) == 0 {
+					break
+				}
+			}
+			if count < changes**sweepJobs {
+				b.Errorf("%d changes were seen, of %d", count, changes**sweepJobs)
+			}
+			b.ReportMetric((sum / time.Duration(max(count, 1))).Seconds(), "s-mean")
+			b.ReportMetric(longest.Seconds(), "s-longest")
+		})
 	}
 }
 

@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"migwatch/client"
-	"migwatch/internal/config"
 	"migwatch/internal/job"
 )
 
@@ -18,11 +16,6 @@ type discoverCmd struct {
 	Resume   bool     `xor:"pause" help:"Find jobs again."`
 	Force    bool     `help:"Take a region that is not known here."`
 }
-
-// regions are those that DTS is known to serve. Others have the same form, and new ones appear.
-var regions = []string{"ap-guangzhou", "ap-shanghai", "ap-nanjing", "ap-beijing", "ap-chengdu", "ap-chongqing", "ap-hongkong", "ap-taipei",
-	"ap-singapore", "ap-jakarta", "ap-mumbai", "ap-seoul", "ap-bangkok", "ap-tokyo", "na-siliconvalley", "na-ashburn", "na-toronto", "sa-saopaulo",
-	"eu-frankfurt", "eu-moscow", "ap-shanghai-fsi", "ap-shenzhen-fsi", "ap-beijing-fsi", "ap-tianjin", "ap-shenzhen", "ap-qingyuan", "ap-hangzhou-ec"}
 
 // placesOf reads and checks every place before anything is done.
 func placesOf(args []string, force bool) ([]client.Key, error) {
@@ -35,8 +28,8 @@ func placesOf(args []string, force bool) ([]client.Key, error) {
 		if err := job.CheckDiscovery(job.Provider(provider), scope); err != nil {
 			return nil, usagef("%s: %w", arg, err)
 		}
-		if !force && !slices.Contains(regions, scope) {
-			return nil, usagef("%s: the region %s is not known here: did you mean %s? --force takes it as it is", arg, scope, config.Nearest(scope, regions))
+		if near := job.NearRegion(scope); !force && near != "" {
+			return nil, usagef("%s: the region %s is not known here: did you mean %s? --force takes it as it is", arg, scope, near)
 		}
 		places = append(places, client.Key{Provider: provider, Scope: scope})
 	}

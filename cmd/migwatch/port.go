@@ -44,6 +44,11 @@ func (cmd *exportCmd) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return err
 	}
+	places, err := cmd.places(ctx, c)
+	if err != nil {
+		return err
+	}
+	jobs = append(places, jobs...)
 	write := writeCSV
 	if sh.JSON && cmd.Format == "" {
 		write = writeArray
@@ -58,6 +63,46 @@ func (cmd *exportCmd) Run(ctx context.Context, sh *shell) error {
 	}
 	fmt.Fprintf(sh.err, "%d job%s exported to %s\n", len(jobs), plural(len(jobs)), cmd.Output)
 	return nil
+}
+
+// everyJob stands in the place of a job's ID for all jobs of a place: a discovery. Where it also takes finished
+// jobs, its label says so.
+const (
+	everyJob     = "*"
+	withFinished = "finished"
+)
+
+// places are the discoveries that the filter leaves, as lines of an export.
+func (cmd *exportCmd) places(ctx context.Context, c *client.Client) (lines []exported, err error) {
+	if len(cmd.Phase) > 0 || cmd.Query != "" {
+		return nil, nil
+	}
+	all, err := c.Discoveries(ctx)
+	for _, d := range all {
+		if cmd.Provider != "" && cmd.Provider != d.Provider || cmd.Scope != "" && cmd.Scope != d.Scope {
+			continue
+		}
+		label := ""
+		if d.Finished {
+			label = withFinished
+		}
+		lines = append(lines, exported{d.Provider, d.Scope, everyJob, label, d.Paused})
+	}
+	return lines, err
+}
+
+// take watches what a line of a file names, a job or a place. created tells whether it is new.
+func take(ctx context.Context, c *client.Client, r record) (v any, created bool, err error) {
+	if r.key.JobID != everyJob {
+		j, created, err := c.Watch(ctx, r.key, r.change())
+		return withoutURL(j), created, err
+	}
+	change := client.DiscoveryChange{Paused: r.paused}
+	if r.label != nil {
+		finished := *r.label == withFinished
+		change.Finished = &finished
+	}
+	return c.Discover(ctx, r.key.Provider, r.key.Scope, change)
 }
 
 func isNDJSON(name string) bool {
@@ -196,7 +241,7 @@ func (cmd *importCmd) Run(ctx context.Context, sh *shell) error {
 	}
 	var report importReport
 	err = sh.apply(ctx, records, func(ctx context.Context, r record) (string, any, error) {
-		_, created, err := c.Watch(ctx, r.key, r.change())
+		_, created, err := take(ctx, c, r)
 		if created {
 			return "watching", nil, err
 		}

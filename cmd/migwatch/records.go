@@ -105,6 +105,12 @@ func (p *parser) wrong(line int, err error) {
 // add takes a record whose key has been read.
 func (p *parser) add(line int, key string, label *string, paused *bool) {
 	k, err := keyOf(key)
+	if place, ok := strings.CutSuffix(key, "/"+everyJob); ok {
+		var places []client.Key
+		if places, err = placesOf([]string{place}, true); err == nil {
+			k = client.Key{Provider: places[0].Provider, Scope: places[0].Scope, JobID: everyJob}
+		}
+	}
 	if err != nil {
 		p.wrong(line, err)
 		return

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"migwatch/client"
 	"migwatch/internal/job"
 )
 
@@ -32,11 +33,13 @@ func (cmd *watchCmd) Run(ctx context.Context, sh *shell) error {
 		return err
 	}
 	return sh.apply(ctx, records, func(ctx context.Context, r record) (string, any, error) {
-		j, created, err := c.Watch(ctx, r.key, r.change())
-		if err == nil && cmd.Now && !created {
+		v, created, err := take(ctx, c, r)
+		if err == nil && cmd.Now && !created && r.key.JobID != everyJob {
+			var j client.Job
 			j, err = c.PollNow(ctx, r.key)
+			v = withoutURL(j)
 		}
-		return cmd.did(created), withoutURL(j), err
+		return cmd.did(created), v, err
 	}, sh.say)
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"migwatch/internal/job"
 	"migwatch/internal/secret"
 )
 
@@ -107,38 +108,5 @@ func nearest(name string, all []Setting) string {
 			names = append(names, s.Name+fileSuffix)
 		}
 	}
-	return Nearest(name, names)
-}
-
-// Nearest is the word of known that is most like the one that somebody wrote.
-func Nearest(word string, known []string) (found string) {
-	word = word[:min(len(word), 64)] // as long as the platform lets names be
-	best := len(word) + 64
-	for _, k := range known {
-		if d := distance(word, k); d < best {
-			found, best = k, d
-		}
-	}
-	return found
-}
-
-// distance is Levenshtein's: how many letters to insert, delete or change.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return job.Nearest(name, names)
 }

@@ -25,7 +25,7 @@ var may = map[string][]string{
 	"internal/job":                    {},
 	"internal/secret":                 {},
 	"internal/dburl":                  {"internal/secret"},
-	"internal/config":                 {"internal/dburl", "internal/secret"},
+	"internal/config":                 {"internal/dburl", "internal/job", "internal/secret"},
 	"internal/emulator":               {},
 	"internal/cloudapi":               {"internal/job", "internal/secret"},
 	"internal/cloudapi/wechat":        {"internal/cloudapi", "internal/job", "internal/secret"},

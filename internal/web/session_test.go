@@ -371,12 +371,19 @@ func TestWatchAllOfARegion(t *testing.T) {
 		}
 		a.has(t, text, `value="yes" checked`)
 	}
+	odd := url.Values{"provider": {"dts-sync"}, "scope": {"ap-shangai"}, "all": {"yes"}}
+	a = admin.post("/jobs", odd)
+	a.has(t, "This region is not known here", "<code>ap-shanghai</code>", `name="sure" value="ap-shangai"`)
+	odd.Set("sure", "ap-shangai")
+	if a := admin.post("/jobs", odd); a.status != 303 {
+		t.Errorf("a region that is meant: %d", a.status)
+	}
 	for range 2 { // the second finds it gone
 		if a := admin.post("/discoveries/dts-migration/ap-shanghai/end", nil); a.status != 303 || a.header.Get("Location") != "/?done=undiscover" {
 			t.Error(a.status, a.header)
 		}
 	}
-	admin.get("/").hasNot(t, "Watched as a whole")
+	admin.get("/").hasNot(t, "/discoveries/dts-migration/ap-shanghai/end")
 	if a := r.signedIn(readKey).post("/discoveries/dts-migration/ap-shanghai/end", nil); a.status != 403 {
 		t.Errorf("with a read key: %d", a.status)
 	}

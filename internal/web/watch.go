@@ -17,6 +17,8 @@ type watchForm struct {
 	Scope, ID  string
 	Label      string
 	All        bool              // every job of the scope, not one
+	Near       string            // the known region that is most like Scope, which is none
+	Sure       string            // the region that was sent before and is meant
 	Wrong      map[string]string // by field: the key of the text that says what belongs there
 	Candidates []candidate
 }
@@ -38,7 +40,7 @@ var examples = map[job.Provider]candidate{
 // newWatchForm fills the form with what was sent, which may be nothing.
 func newWatchForm(sent url.Values) watchForm {
 	f := watchForm{Provider: job.Provider(sent.Get("provider")), Scope: strings.TrimSpace(sent.Get("scope")),
-		ID: strings.TrimSpace(sent.Get("job_id")), Label: strings.TrimSpace(sent.Get("label")), All: sent.Get("all") == "yes"}
+		ID: strings.TrimSpace(sent.Get("job_id")), Label: strings.TrimSpace(sent.Get("label")), All: sent.Get("all") == "yes", Sure: sent.Get("sure")}
 	f.split(f.Scope)
 	f.split(f.ID)
 	for _, p := range []job.Provider{job.DTSMigration, job.DTSSync, job.DTS, job.WeChat} {
@@ -132,6 +134,9 @@ func (f *watchForm) checkPlace() {
 		f.Wrong["provider"] = "wrong.list"
 	default:
 		f.Wrong["scope"] = "wrong.scope." + string(f.Provider)
+	}
+	if f.Near = job.NearRegion(f.Scope); bad == nil && f.Near != "" && f.Sure != f.Scope {
+		f.Wrong["scope"] = "wrong.region"
 	}
 }
 
