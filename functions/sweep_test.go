@@ -167,7 +167,7 @@ func BenchmarkSweep(b *testing.B) {
 // BenchmarkDelay is how long after a change upstream it is recorded, where all jobs change at once, at instants that
 // have nothing to do with the ticks, of which one comes every 15 s.
 func BenchmarkDelay(b *testing.B) {
-	const every, change, changes = 15 * time.Second, 17 * time.Second, 5
+	const every, change, changes = 15 * time.Second, 43 * time.Second, 3
 	steps := ""
 	for n := range changes + 1 {
 		steps += fmt.Sprintf("  %s %s\n", time.Duration(n)*change, []string{"running 10%", "readyComplete 100% lag=1"}[n%2])

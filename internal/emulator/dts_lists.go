@@ -119,28 +119,36 @@ func (s *stage) ids(api API, scope string, q query) []string {
 	if q.ids != nil {
 		return q.ids
 	}
+	at := place{api, scope, ""}
+	if s.listed[at] == nil {
+		s.listed[at] = s.inOrder(at)
+	}
+	if q.ascending {
+		return s.listed[at]
+	}
+	ids := slices.Clone(s.listed[at])
+	slices.Reverse(ids)
+	return ids
+}
+
+// inOrder are the scripted jobs of a scope, the oldest first.
+func (s *stage) inOrder(scope place) []string {
 	type made struct {
 		id    string
 		added time.Time
 	}
 	var all []made
 	for at, r := range s.jobs {
-		if at.api == api && at.scope == scope {
+		if at.api == scope.api && at.scope == scope.scope {
 			all = append(all, made{at.id, r.added})
 		}
 	}
-	for _, r := range s.bulks[place{api, scope, ""}] {
+	for _, r := range s.bulks[scope] {
 		for n := 1; n <= r.block.Count; n++ {
 			all = append(all, made{r.pattern.id(n), r.added})
 		}
 	}
-	slices.SortFunc(all, func(a, b made) int {
-		order := cmp.Or(b.added.Compare(a.added), strings.Compare(b.id, a.id))
-		if q.ascending {
-			return -order
-		}
-		return order
-	})
+	slices.SortFunc(all, func(a, b made) int { return cmp.Or(a.added.Compare(b.added), strings.Compare(a.id, b.id)) })
 	ids := make([]string, len(all))
 	for i, m := range all {
 		ids[i] = m.id

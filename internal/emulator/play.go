@@ -97,14 +97,16 @@ type stage struct {
 	bulks   map[place][]role // by API and scope, the newest first
 	apis    map[place]*player
 	players map[place]*player
+	listed  map[place][]string // by API and scope: all jobs in the order of their making; made when first asked for
 }
 
 func newStage() *stage {
-	return &stage{map[place]role{}, map[place][]role{}, map[place]*player{}, map[place]*player{}}
+	return &stage{map[place]role{}, map[place][]role{}, map[place]*player{}, map[place]*player{}, map[place][]string{}}
 }
 
 // add takes a script in; a job named before begins anew.
 func (s *stage) add(script Script, now time.Time) {
+	clear(s.listed)
 	for i := range script.Blocks {
 		b := &script.Blocks[i]
 		at := place{b.API, b.Scope, b.ID}
