@@ -53,10 +53,10 @@ func NewGalera(t testing.TB, n int) *Cluster {
 	}
 	for i, s := range c.Nodes {
 		s.Start(t)
+		s.Synced(t)
 		if i == 0 {
 			s.account(t)
 		}
-		s.Synced(t)
 	}
 	return c
 }
