@@ -106,12 +106,30 @@ type Failure struct {
 	Repeats   int64 // how many failures in a row had this code, this one included; 0: not counted
 }
 
-// Event is one change of phase of one job.
+// EventType is what kind of thing happened.
+type EventType string
+
+// The types of events.
+const (
+	PhaseChanged EventType = "phase"   // a job's change of phase
+	Stuck        EventType = "stuck"   // a job stands still for too long: From and To are its phase, Seq the snapshot that lasts
+	TroubleEvent EventType = "trouble" // polls of many jobs fail for one reason, or do so no longer: Key has no ID, From and To are Clear or a Kind
+)
+
+// EventTypes lists every type, in the order they are shown.
+var EventTypes = []EventType{PhaseChanged, Stuck, TroubleEvent}
+
+// Clear is what a trouble comes from when it begins, and goes to when it is over.
+const Clear Phase = "clear"
+
+// Event is something that happened to one job, or to all jobs of a place.
 type Event struct {
 	ID       int64 // ascends in the order of commits; 0 before it is stored
+	Type     EventType
 	Key      Key
 	From, To Phase
 	At       time.Time
-	Seq      int64 // the snapshot that brought it
+	Seq      int64 // the snapshot that brought it; 0: none
 	Message  string
+	Jobs     int64 // how many jobs it concerns
 }
