@@ -28,7 +28,9 @@ var errSweepLost = errors.New("the sweep's lease ended")
 // sweep that is cut off goes on at its place in the next tick; a page that failed is asked for again there.
 func (l *lane) sweep() {
 	lister, ok := l.looker.(Lister)
-	if !ok {
+	provider, scope, _ := strings.Cut(l.budget, "/")
+	place := job.Key{Provider: job.Provider(provider), Scope: scope}
+	if !ok || job.CheckDiscovery(place.Provider, place.Scope) != nil {
 		return
 	}
 	w, err := l.Store.ClaimSweep(l.polling, l.budget, l.Lease)
@@ -39,7 +41,7 @@ func (l *lane) sweep() {
 		return
 	}
 	if w == nil {
-		l.list(lister)
+		l.list(lister, place)
 		return
 	}
 	began := time.Now() // by this clock, what At is by the store's
@@ -75,7 +77,7 @@ const pageSize = 100
 
 // list goes through the list of a place that nobody discovers, where that takes fewer calls than asking for each due
 // job. It stops where its pages turn out to be about others' jobs.
-func (l *lane) list(lister Lister) {
+func (l *lane) list(lister Lister, place job.Key) {
 	due, all, err := l.Store.Crowd(l.polling, l.budget)
 	if err != nil {
 		l.Log.Error("cannot count what is due", "budget", l.budget, "error", err.Error())
@@ -83,8 +85,7 @@ func (l *lane) list(lister Lister) {
 	if err != nil || due <= 2*(2+all/pageSize) {
 		return
 	}
-	provider, scope, _ := strings.Cut(l.budget, "/")
-	s := &sweep{lane: l, Sweep: job.Sweep{Discovery: job.Discovery{Provider: job.Provider(provider), Scope: scope}}}
+	s := &sweep{lane: l, Sweep: job.Sweep{Discovery: job.Discovery{Provider: place.Provider, Scope: place.Scope}}}
 	err = s.run(lister)
 	var failed *job.LookError
 	if errors.As(err, &failed) { // the jobs are asked for by themselves, and say so

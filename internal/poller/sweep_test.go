@@ -273,6 +273,17 @@ func TestManyJobsAreListed(t *testing.T) {
 	}
 }
 
+// A migration's list says nothing of its check: checks are asked for one by one, however many are due.
+func TestChecksAreNotListed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 30)
+	l := &list{looker: running, n: 30, phase: func(int) job.Phase { return job.Running }}
+	r.opt.Lookers[job.DTS] = l
+	if report := r.tick(t, 20*time.Second); report.Recorded != 60 || len(l.pages) > 0 || l.asked.Load() != 30 {
+		t.Errorf("%+v, pages %v, %d asked one by one", report, l.pages, l.asked.Load())
+	}
+}
+
 // A list of others' jobs is given up.
 func TestListOfOthersIsGivenUp(t *testing.T) {
 	t.Parallel()

@@ -21,6 +21,7 @@ func check(h history) []string {
 	c.limitsHold()
 	c.oneLookPerEpoch()
 	c.looksAreRemembered()
+	c.allAreFound()
 	c.snapshotsAreWhole()
 	c.latestIsLast()
 	c.eventsTellEveryChange()
@@ -117,6 +118,9 @@ func (c *checker) oneLookPerEpoch() {
 	deeds := byJob(c.deeds, func(d deed) int64 { return d.job })
 	for _, j := range c.jobs {
 		c.leasesHold(j, deeds[j.id])
+		if c.listed {
+			continue // one call is a look at many jobs
+		}
 		c.looksHaveClaims(j, looks[j.key], deeds[j.id])
 		if n := len(looks[j.key]); c.calm && n != 1 {
 			c.wrong("I2", "%s was looked at %d times, not once", j.key, n)
@@ -209,11 +213,17 @@ func (c *checker) looksAreRemembered() {
 	for _, a := range c.arrivals {
 		if a.verdict == "ok" {
 			asked[a.requestID] = a.key
+			if c.listed { // a call is a look at many jobs of its place
+				asked[a.requestID] = a.budget
+			}
 		}
 	}
 	keys := map[int64]string{}
 	for _, j := range c.jobs {
 		keys[j.id] = j.key
+		if c.listed {
+			keys[j.id] = j.key[:strings.LastIndexByte(j.key, '/')]
+		}
 	}
 	for _, s := range c.snapshots {
 		at := place{s.job, s.seq}
@@ -225,7 +235,9 @@ func (c *checker) looksAreRemembered() {
 		if whose := asked[s.requestID]; whose != keys[s.job] && !(s.requestID == "" && strings.HasPrefix(keys[s.job], "wechat/")) {
 			c.wrong("I3", "%s: snapshot %d is of request %s, which was a look at %q", keys[s.job], s.seq, s.requestID, whose)
 		}
-		delete(asked, s.requestID)
+		if !c.listed {
+			delete(asked, s.requestID)
+		}
 	}
 	for at, n := range recorded {
 		c.wrong("I3", "%s: %d looks were recorded for snapshot %d, which is not there", keys[at.job], n, at.seq)
@@ -241,6 +253,28 @@ func (c *checker) looksAreRemembered() {
 	}
 	for _, text := range c.history.wrong {
 		c.wrong("I3", "a report does not add up: %s", text)
+	}
+}
+
+// allAreFound is what I3 is for discoveries: each job that the lists name is watched, once, and none is said to be
+// missing because a page lacked it.
+func (c *checker) allAreFound() {
+	if !c.listed {
+		return
+	}
+	watched := map[string]int{}
+	for _, j := range c.jobs {
+		watched[j.key]++
+	}
+	for _, k := range c.keys {
+		if n := watched[k]; n != 1 {
+			c.wrong("I3", "%s is watched %d times, not once", k, n)
+		}
+	}
+	for _, s := range c.snapshots {
+		if s.phase == "missing" {
+			c.wrong("I3", "job %d is said to be missing", s.job)
+		}
 	}
 }
 
@@ -386,6 +420,11 @@ func (c *checker) allAreLookedAtAgain() {
 	for _, j := range c.jobs {
 		if !looked[j.id] {
 			c.wrong("I9", "%s was due and not looked at within %v of healing", j.key, c.healed.limit)
+		}
+	}
+	for _, s := range c.sweeps {
+		if s.sweptAt < healed || s.sweptAt > last {
+			c.wrong("I9", "the list of %s was not read to its end within %v of healing, but at %d", s.place, c.healed.limit, s.sweptAt)
 		}
 	}
 }

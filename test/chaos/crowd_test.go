@@ -96,6 +96,7 @@ func (c *crowd) keepDue() {
 		case <-time.After(500 * time.Millisecond):
 			// It may fail: servers are killed, and it meets writers.
 			_ = c.db.try("UPDATE jobs SET next_at = {now} WHERE next_at IS NULL OR next_at > {now}")
+			_ = c.db.try("UPDATE discoveries SET next_at = {now} WHERE next_at > {now}")
 		}
 	}
 }
@@ -227,6 +228,9 @@ func (m *monkey) harm(h harm) {
 		} else {
 			m.freezes++
 			m.freeze(f, h.longFreezes, &thaws)
+		}
+		if m.plan.listed { // the list moves while it is read
+			m.up.add(m.script(regions[done%m.plan.regions], fmt.Sprintf("made-%d", done), 3))
 		}
 		if serverEvery > 0 && done%serverEvery == 0 && m.serverKills < h.serverKills {
 			m.killServer()

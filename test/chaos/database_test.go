@@ -150,27 +150,30 @@ func (d *database) try(statement string) error {
 var auditStatements = map[string][]string{
 	"sqlite": {
 		`CREATE TABLE audit (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, job INTEGER NOT NULL, epoch INTEGER NOT NULL, held INTEGER NOT NULL, what TEXT NOT NULL, seq INTEGER NOT NULL, until INTEGER NOT NULL)`,
-		sqliteTrigger("claim", "NEW.epoch <> OLD.epoch", "NEW.epoch"),
-		sqliteTrigger("record", wrote("IS NOT")+" AND NEW.failures = 0", "NEW.recorded_epoch"),
-		sqliteTrigger("failed", wrote("IS NOT")+" AND NEW.failures > 0", "NEW.recorded_epoch"),
-		sqliteTrigger("release", freed, "NEW.epoch"),
+		sqliteTrigger("claim", "UPDATE", "NEW.epoch <> OLD.epoch", "NEW.epoch"),
+		sqliteTrigger("claim", "INSERT", "NEW.epoch > 0", "NEW.epoch"), // a job that a list names is claimed as it comes
+		sqliteTrigger("record", "UPDATE", wrote("IS NOT")+" AND NEW.failures = 0", "NEW.recorded_epoch"),
+		sqliteTrigger("failed", "UPDATE", wrote("IS NOT")+" AND NEW.failures > 0", "NEW.recorded_epoch"),
+		sqliteTrigger("release", "UPDATE", freed, "NEW.epoch"),
 	},
 	"postgres": {
 		`CREATE TABLE audit (n BIGSERIAL PRIMARY KEY, at BIGINT NOT NULL, job BIGINT NOT NULL, epoch BIGINT NOT NULL, held BIGINT NOT NULL, what TEXT NOT NULL, seq BIGINT NOT NULL, until BIGINT NOT NULL)`,
 		`CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit (at, job, epoch, held, what, seq, until) VALUES
 			(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000), NEW.id, CASE TG_ARGV[0] WHEN 'record' THEN NEW.recorded_epoch WHEN 'failed' THEN NEW.recorded_epoch ELSE NEW.epoch END, NEW.epoch, TG_ARGV[0], NEW.seq, NEW.lease_until);
 			RETURN NULL; END $$`,
-		postgresTrigger("claim", "NEW.epoch <> OLD.epoch"),
-		postgresTrigger("record", wrote("IS DISTINCT FROM")+" AND NEW.failures = 0"),
-		postgresTrigger("failed", wrote("IS DISTINCT FROM")+" AND NEW.failures > 0"),
-		postgresTrigger("release", freed),
+		postgresTrigger("claim", "UPDATE", "NEW.epoch <> OLD.epoch"),
+		postgresTrigger("claim", "INSERT", "NEW.epoch > 0"),
+		postgresTrigger("record", "UPDATE", wrote("IS DISTINCT FROM")+" AND NEW.failures = 0"),
+		postgresTrigger("failed", "UPDATE", wrote("IS DISTINCT FROM")+" AND NEW.failures > 0"),
+		postgresTrigger("release", "UPDATE", freed),
 	},
 	"mysql": {
 		`CREATE TABLE audit (n BIGINT AUTO_INCREMENT PRIMARY KEY, at BIGINT NOT NULL, job BIGINT NOT NULL, epoch BIGINT NOT NULL, held BIGINT NOT NULL, what VARCHAR(20) NOT NULL, seq BIGINT NOT NULL, until BIGINT NOT NULL)`,
-		mysqlTrigger("claim", "NEW.epoch <> OLD.epoch", "NEW.epoch"),
-		mysqlTrigger("record", mysqlWrote+" AND NEW.failures = 0", "NEW.recorded_epoch"),
-		mysqlTrigger("failed", mysqlWrote+" AND NEW.failures > 0", "NEW.recorded_epoch"),
-		mysqlTrigger("release", freed, "NEW.epoch"),
+		mysqlTrigger("claim", "UPDATE", "NEW.epoch <> OLD.epoch", "NEW.epoch"),
+		mysqlTrigger("claim", "INSERT", "NEW.epoch > 0", "NEW.epoch"),
+		mysqlTrigger("record", "UPDATE", mysqlWrote+" AND NEW.failures = 0", "NEW.recorded_epoch"),
+		mysqlTrigger("failed", "UPDATE", mysqlWrote+" AND NEW.failures > 0", "NEW.recorded_epoch"),
+		mysqlTrigger("release", "UPDATE", freed, "NEW.epoch"),
 	},
 }
 
@@ -184,16 +187,16 @@ const mysqlWrote = "(NEW.recorded_epoch <> OLD.recorded_epoch OR NOT NEW.last_at
 
 const freed = "NEW.claim = '' AND OLD.claim <> '' AND NEW.recorded_epoch = OLD.recorded_epoch"
 
-func sqliteTrigger(what, when, epoch string) string {
-	return `CREATE TRIGGER audit_` + what + ` AFTER UPDATE ON jobs WHEN ` + when + ` BEGIN INSERT INTO audit (at, job, epoch, held, what, seq, until) VALUES
+func sqliteTrigger(what, on, when, epoch string) string {
+	return `CREATE TRIGGER audit_` + what + on + ` AFTER ` + on + ` ON jobs WHEN ` + when + ` BEGIN INSERT INTO audit (at, job, epoch, held, what, seq, until) VALUES
 		(CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER), NEW.id, ` + epoch + `, NEW.epoch, '` + what + `', NEW.seq, NEW.lease_until); END`
 }
 
-func postgresTrigger(what, when string) string {
-	return `CREATE TRIGGER audit_` + what + ` AFTER UPDATE ON jobs FOR EACH ROW WHEN (` + when + `) EXECUTE FUNCTION audit('` + what + `')`
+func postgresTrigger(what, on, when string) string {
+	return `CREATE TRIGGER audit_` + what + on + ` AFTER ` + on + ` ON jobs FOR EACH ROW WHEN (` + when + `) EXECUTE FUNCTION audit('` + what + `')`
 }
 
-func mysqlTrigger(what, when, epoch string) string {
-	return `CREATE TRIGGER audit_` + what + ` AFTER UPDATE ON jobs FOR EACH ROW BEGIN IF ` + when + ` THEN INSERT INTO audit (at, job, epoch, held, what, seq, until) VALUES
+func mysqlTrigger(what, on, when, epoch string) string {
+	return `CREATE TRIGGER audit_` + what + on + ` AFTER ` + on + ` ON jobs FOR EACH ROW BEGIN IF ` + when + ` THEN INSERT INTO audit (at, job, epoch, held, what, seq, until) VALUES
 		(CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED), NEW.id, ` + epoch + `, NEW.epoch, '` + what + `', NEW.seq, NEW.lease_until); END IF; END`
 }

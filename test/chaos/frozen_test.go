@@ -55,6 +55,29 @@ func TestFrozenAndKilled(t *testing.T) {
 	}
 }
 
+// wandering is restless for migrations: lists tell all of it.
+const wandering = `  0s running 10%
+  3s running 60%
+  6s readyComplete 100% lag=1
+  9s running 5%
+  repeat every 12s`
+
+// TestSweepsFrozenAndKilled is the same for regions that are watched as a whole, where one call tells of a hundred
+// jobs: none may be watched twice, forgotten, or missing because the list moved, and no list stands still.
+func TestSweepsFrozenAndKilled(t *testing.T) {
+	few := harm{processes: 4, kills: 8, freezes: 6, serverKills: 1, looks: 60, pause: 300 * time.Millisecond, most: time.Minute}
+	many := harm{processes: 12, kills: 200, freezes: 100, serverKills: 6, looks: 3_000, pause: 500 * time.Millisecond, most: 9 * time.Minute}
+	p := choose(plan{regions: 2, each: 450, story: wandering, listed: true}, plan{regions: 3, each: 1200, story: wandering, listed: true})
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			if !long() {
+				t.Parallel()
+			}
+			chaos(t, e.open(t), p, choose(few, many))
+		})
+	}
+}
+
 // chaos is one run.
 func chaos(t *testing.T, db *database, p plan, h harm) {
 	seed := uint64(time.Now().UnixNano())
@@ -115,9 +138,15 @@ func (r *rig) heal(c *crowd) healing {
 		perBudget[k.Budget()]++
 		most = max(most, perBudget[k.Budget()])
 	}
-	h := healing{at: time.Now(), limit: 2*interval + lease + time.Duration(float64(most)/18*float64(time.Second))}
-	if err := r.db.try("UPDATE jobs SET next_at = {now}"); err != nil {
-		r.t.Errorf("make all due: %v", err)
+	calls := float64(most)
+	if r.plan.listed { // the pages, and as many jobs again that these lacked
+		calls = calls / 100 * 2
+	}
+	h := healing{at: time.Now(), limit: 2*interval + lease + time.Duration(calls/18*float64(time.Second))}
+	for _, table := range []string{"jobs", "discoveries"} {
+		if err := r.db.try("UPDATE " + table + " SET next_at = {now}"); err != nil {
+			r.t.Errorf("make all due: %v", err)
+		}
 	}
 	for end := h.at.Add(h.limit); time.Now().Before(end); time.Sleep(interval / 4) {
 		c.tickOnce(interval)
@@ -128,10 +157,10 @@ func (r *rig) heal(c *crowd) healing {
 	return h
 }
 
-// rested reports whether no job is claimed.
+// rested reports whether no job is claimed, and no list due or being read.
 func (r *rig) rested() bool {
 	var n int
-	now := time.Now().UnixMilli()
-	err := r.db.raw[0].QueryRowContext(r.t.Context(), fmt.Sprintf("SELECT COUNT(*) FROM jobs WHERE lease_until > %d", now)).Scan(&n)
+	err := r.db.raw[0].QueryRowContext(r.t.Context(), fmt.Sprintf(`SELECT (SELECT COUNT(*) FROM jobs WHERE lease_until > %[1]d) +
+		(SELECT COUNT(*) FROM discoveries WHERE lease_until > %[1]d OR next_at <= %[1]d)`, time.Now().UnixMilli())).Scan(&n)
 	return err == nil && n == 0
 }

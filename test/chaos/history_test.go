@@ -7,7 +7,10 @@ type history struct {
 	limits    map[string]int // budget: looks in any second
 	arrivals  []arrival      // the upstream's log, in the order of arrival
 	stalls    []stall        // when the upstream itself did not run
+	keys      []string       // of all jobs that the upstream has
+	listed    bool           // jobs are polled by lists that name many
 	jobs      []jobRow
+	sweeps    []sweepRow
 	snapshots []snapshotRow // by job and seq
 	events    []eventRow    // by ID
 	lastEvent int64         // the last ID given out
@@ -36,6 +39,12 @@ type jobRow struct {
 	key, phase                        string
 	seq, epoch, recordedEpoch, leased int64
 	changedAt                         int64
+}
+
+// sweepRow is a discovery.
+type sweepRow struct {
+	place   string // provider/scope
+	sweptAt int64  // the end of its last sweep; 0: none
 }
 
 type snapshotRow struct {

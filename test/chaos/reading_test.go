@@ -19,6 +19,14 @@ func (d *database) read(t testing.TB, h *history) {
 		h.jobs = append(h.jobs, j)
 		return err
 	})
+	each(t, d, `SELECT provider, scope, COALESCE(swept_at, 0) FROM discoveries`, func(rows *sql.Rows) error {
+		var s sweepRow
+		var scope string
+		err := rows.Scan(&s.place, &scope, &s.sweptAt)
+		s.place += "/" + scope
+		h.sweeps = append(h.sweeps, s)
+		return err
+	})
 	each(t, d, `SELECT job, seq, phase, status, progress, check_flag, error_code, message, records_succeeded, records_failed, request_id,
 		first_observed_at, last_observed_at, observations FROM snapshots ORDER BY job, seq`, func(rows *sql.Rows) error {
 		var s snapshotRow
@@ -53,7 +61,7 @@ func (d *database) dump(t testing.TB, texts map[string]string) {
 			texts[file] = string(b)
 		}
 	}
-	for _, table := range []string{"jobs", "snapshots", "events", "budgets", "ticks"} {
+	for _, table := range []string{"jobs", "snapshots", "events", "budgets", "ticks", "discoveries"} {
 		var out strings.Builder
 		each(t, d, "SELECT * FROM "+table, func(rows *sql.Rows) error {
 			columns, err := rows.Columns()

@@ -36,6 +36,7 @@ type plan struct {
 	each    int    // jobs of a region
 	wechat  int    // jobs
 	story   string // what a job does, in lines of the emulator's script
+	listed  bool   // the jobs are migrations, and nothing but their regions is watched
 }
 
 // rig is an upstream, a database, and functions that come and go.
@@ -45,6 +46,7 @@ type rig struct {
 	up     *upstream
 	env    map[string]string // of every invocation
 	binary string
+	plan   plan
 	keys   []job.Key
 
 	mu        sync.Mutex
@@ -58,13 +60,10 @@ type rig struct {
 
 func newRig(t *testing.T, db *database, p plan) *rig {
 	t.Helper()
-	r := &rig{t: t, db: db, binary: scftest.Build(t, pollPackage)}
+	r := &rig{t: t, db: db, binary: scftest.Build(t, pollPackage), plan: p}
 	var script strings.Builder
 	for _, region := range regions[:p.regions] {
-		fmt.Fprintf(&script, "dts %s dts-%%04d x %d\n%s\n", region, p.each, p.story)
-		for i := range p.each {
-			r.keys = append(r.keys, job.Key{Provider: job.DTS, Scope: region, ID: fmt.Sprintf("dts-%04d", i+1)})
-		}
+		script.WriteString(r.script(region, "dts", p.each))
 	}
 	if p.wechat > 0 {
 		fmt.Fprintf(&script, "wechat env-1 %%d x %d\n  0s migrating 1/0\n", p.wechat)
@@ -81,10 +80,30 @@ func newRig(t *testing.T, db *database, p plan) *rig {
 	return r
 }
 
-// watch watches all jobs, a few at a time.
+// script is n more jobs of a region, as the emulator reads them.
+func (r *rig) script(region, prefix string, n int) string {
+	provider, start := job.DTS, ""
+	if r.plan.listed { // a list plays all its jobs from one instant on
+		provider, start = job.DTSMigration, " start"
+	}
+	for i := range n {
+		r.keys = append(r.keys, job.Key{Provider: provider, Scope: region, ID: fmt.Sprintf("%s-%04d", prefix, i+1)})
+	}
+	return fmt.Sprintf("%s %s %s-%%04d x %d%s\n%s\n", provider, region, prefix, n, start, r.plan.story)
+}
+
+// watch watches all jobs, a few at a time, or the regions they are in.
 func (r *rig) watch() {
 	r.t.Helper()
 	s := r.db.store(r.t, 0)
+	if r.plan.listed {
+		for _, region := range regions[:r.plan.regions] {
+			if _, _, err := s.Discover(r.t.Context(), job.DTSMigration, region, job.DiscoveryChange{}); err != nil {
+				r.t.Fatal(err)
+			}
+		}
+		return
+	}
 	var some sync.WaitGroup
 	for part := range 4 {
 		some.Go(func() {
@@ -183,8 +202,9 @@ func (r *rig) together(n int, limit time.Duration) {
 // history gathers all that is known about the run. Nothing may run any more.
 func (r *rig) history() history {
 	r.t.Helper()
-	h := history{limits: map[string]int{}, texts: map[string]string{}, secrets: append(r.up.secrets(), credential.ID)}
+	h := history{limits: map[string]int{}, texts: map[string]string{}, secrets: append(r.up.secrets(), credential.ID), listed: r.plan.listed}
 	for _, k := range r.keys {
+		h.keys = append(h.keys, k.String())
 		if h.limits[k.Budget()] = dtsLimit; k.Provider == job.WeChat {
 			h.limits[k.Budget()] = wechatLimit
 		}

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -103,13 +104,28 @@ func playUpstream(seed string) error {
 // get asks the emulator's control endpoints.
 func (u *upstream) get(path string) string {
 	u.t.Helper()
-	resp, err := upstreamClient.Get(u.url + path)
+	return u.call(http.MethodGet, path, "")
+}
+
+// add puts jobs on the stage, as people do at a console.
+func (u *upstream) add(script string) {
+	u.t.Helper()
+	u.call(http.MethodPost, "/_emulator/script", script)
+}
+
+func (u *upstream) call(method, path, text string) string {
+	u.t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), method, u.url+path, strings.NewReader(text))
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	resp, err := upstreamClient.Do(req)
 	if err != nil {
 		u.t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
+	if err != nil || resp.StatusCode/100 != 2 {
 		u.t.Fatalf("%s: %s, %v", path, resp.Status, err)
 	}
 	return string(body)
