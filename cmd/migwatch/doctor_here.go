@@ -58,6 +58,12 @@ func (d *doctor) here(ctx context.Context) {
 				scopes[p] = jobs[0].Key.Scope
 			}
 		}
+		places, err := db.Discoveries(ctx)
+		for _, one := range places {
+			if err == nil && !watched[one.Provider] {
+				watched[one.Provider], scopes[one.Provider] = true, one.Scope
+			}
+		}
 	}
 	dates := map[string]time.Duration{} // by host: how far its clock is ahead of this one
 	ticker := &tick.Ticker{Log: app.NewLog(d.err), Place: config.Local, Answered: func(r *http.Response) {
@@ -74,7 +80,12 @@ func (d *doctor) here(ctx context.Context) {
 		return ticker.Look(ctx, env, k)
 	}
 	d.wechat(s, ready, watched[job.WeChat], scopes[job.WeChat], look)
-	d.dts(s, ready, watched[job.DTS], scopes[job.DTS], look)
+	d.dts(s, ready, job.DTS, watched[job.DTS], scopes, look)
+	for _, p := range []job.Provider{job.DTSMigration, job.DTSSync} {
+		if watched[p] { // they need other actions than a check does
+			d.dts(s, ready, p, true, scopes, look)
+		}
+	}
 	for _, host := range slices.Sorted(maps.Keys(dates)) {
 		d.skew(dates[host].Abs().Round(time.Second), "from "+host)
 	}
@@ -244,21 +255,21 @@ func (d *doctor) wechat(s config.Settings, ready, watched bool, env string, look
 	d.tell("WeChat", v, detail, remedy)
 }
 
-func (d *doctor) dts(s config.Settings, ready, watched bool, region string, look func(job.Key) (job.Seen, error)) {
+// dts tries what jobs of provider p need.
+func (d *doctor) dts(s config.Settings, ready bool, p job.Provider, watched bool, scopes map[job.Provider]string, look func(job.Key) (job.Seen, error)) {
+	name := map[job.Provider]string{job.DTS: "DTS", job.DTSMigration: "DTS migrations", job.DTSSync: "DTS syncs"}[p]
 	switch {
 	case s.Credentials.IsZero() && !watched:
-		d.tell("DTS", skipped, "no credentials are configured and no job watched", "")
+		d.tell(name, skipped, "no credentials are configured and no job watched", "")
 		return
 	case !ready:
-		d.tell("DTS", skipped, "needs the database", "")
+		d.tell(name, skipped, "needs the database", "")
 		return
 	}
-	if region == "" {
-		region = noRegion
-	}
-	seen, err := look(job.Key{Provider: job.DTS, Scope: region, ID: noDTSJob})
+	region := cmp.Or(scopes[p], noRegion)
+	seen, err := look(job.Key{Provider: p, Scope: region, ID: noDTSJob})
 	v, detail, remedy := lookVerdict(seen, err, "credentials and permission work in "+region)
-	d.tell("DTS", v, detail, remedy)
+	d.tell(name, v, detail, remedy)
 }
 
 // callback checks what belongs together where tokens are fetched with tickets WeChat pushes.

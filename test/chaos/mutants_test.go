@@ -17,18 +17,25 @@ func TestMutantsAreCaught(t *testing.T) {
 	if !long() {
 		t.Skip("a part of the long run: MIGWATCH_CHAOS=long")
 	}
+	alone := plan{regions: 2, each: 40, story: restless}
+	listed := plan{regions: 1, each: 4500, story: wandering, listed: true}
 	for _, test := range []struct {
 		name, file string
 		changes    []string // old, new, old, new: texts of one purpose
 		breaks     string   // the invariant
+		plan       plan
 	}{
-		{"claims do not look again", "internal/store/claim.go", []string{"WHERE id IN ? AND lease_until <= {now} AND next_at <= {now}", "WHERE id IN ?"}, "I2"},
-		{"writes without the fence", "internal/store/record.go", []string{"jobs.epoch = v.v_epoch AND", "v.v_epoch > 0 AND", "WHERE id = ? AND epoch = ? AND", "WHERE id = ? AND ? > 0 AND"}, "I2"},
-		{"missed slots are used", "internal/poller/look.go", []string{"now.Sub(g.next.at) > max(g.next.late, tolerated)", "false"}, "I1"},
-		{"slots of one's own", "internal/store/reserve.go", []string{"next_at = CASE WHEN next_at > {clock} THEN next_at ELSE {clock} END +", "next_at = {clock} +"}, "I1"},
+		{"claims do not look again", "internal/store/claim.go", []string{"WHERE id IN ? AND lease_until <= {now} AND next_at <= {now}", "WHERE id IN ?"}, "I2", alone},
+		{"writes without the fence", "internal/store/record.go", []string{"jobs.epoch = v.v_epoch AND", "v.v_epoch > 0 AND", "WHERE id = ? AND epoch = ? AND", "WHERE id = ? AND ? > 0 AND"}, "I2", alone},
+		{"missed slots are used", "internal/poller/look.go", []string{"now.Sub(g.next.at) > max(g.next.late, tolerated)", "false"}, "I1", alone},
+		{"slots of one's own", "internal/store/reserve.go", []string{"next_at = CASE WHEN next_at > {clock} THEN next_at ELSE {clock} END +", "next_at = {clock} +"}, "I1", alone},
+		{"pages without the fence", "internal/store/record.go", []string{"jobs.epoch = v.v_epoch AND", "v.v_epoch > 0 AND", "WHERE id = ? AND epoch = ? AND", "WHERE id = ? AND ? > 0 AND"}, "I2", listed},
+		{"pages take what others hold", "internal/store/sweep.go", []string{"WHERE id IN ? AND lease_until <= {now} AND paused = 0", "WHERE id IN ?", "paused = 0 AND lease_until <= {now} THEN 1", "paused = 0 THEN 1"}, "I2", listed},
+		{"missing where a page lacks a job", "internal/cloudapi/dts/migration.go", []string{"l.call(op, request{JobID: &l.job.Key.ID})", "l.call(op, request{})"}, "I3", listed},
+		{"the place in the list is lost", "internal/store/sweep.go", []string{"SET place = ?, lease_until", "SET place = ? * 0, lease_until", "claim = '', place = ?,", "claim = '', place = ? * 0,"}, "I9", listed},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t, openSQLite(t), plan{regions: 2, each: 40, story: restless})
+			r := newRig(t, openSQLite(t), test.plan)
 			r.binary = mutant(t, test.file, test.changes...)
 			r.watch()
 			r.shortLeases()
@@ -36,9 +43,10 @@ func TestMutantsAreCaught(t *testing.T) {
 			m := &monkey{crowd: c, dice: rand.New(rand.NewPCG(1, 1))}
 			m.harm(harm{freezes: 40, pause: 700 * time.Millisecond, longFreezes: true, most: time.Minute})
 			c.rest()
+			healed := r.heal(c)
 			c.end()
 			h := r.history()
-			h.stalls = nil
+			h.healed, h.stalls = healed, nil
 			found := check(h)
 			for _, line := range found {
 				if strings.HasPrefix(line, test.breaks+" ") {
