@@ -47,23 +47,11 @@ func (d *doctor) here(ctx context.Context) {
 	db, ready := d.database(ctx, s)
 	d.encryption(ctx, s, db)
 	d.proxies(s)
-	scopes := map[job.Provider]string{job.DTS: d.Region, job.WeChat: d.Env}
-	watched := map[job.Provider]bool{}
+	watched := map[job.Provider]string{}
 	if ready {
 		d.clock(ctx, db)
 		d.ticks(ctx, db)
-		for _, p := range job.Providers {
-			jobs, err := db.Jobs(ctx, job.Filter{Provider: p}, nil, 1)
-			if watched[p] = err == nil && len(jobs) > 0; watched[p] && scopes[p] == "" {
-				scopes[p] = jobs[0].Key.Scope
-			}
-		}
-		places, err := db.Discoveries(ctx)
-		for _, one := range places {
-			if err == nil && !watched[one.Provider] {
-				watched[one.Provider], scopes[one.Provider] = true, one.Scope
-			}
-		}
+		watched = watchedScopes(ctx, db)
 	}
 	dates := map[string]time.Duration{} // by host: how far its clock is ahead of this one
 	ticker := &tick.Ticker{Log: app.NewLog(d.err), Place: config.Local, Answered: func(r *http.Response) {
@@ -79,17 +67,33 @@ func (d *doctor) here(ctx context.Context) {
 		defer cancel()
 		return ticker.Look(ctx, env, k)
 	}
-	d.wechat(s, ready, watched[job.WeChat], scopes[job.WeChat], look)
-	d.dts(s, ready, job.DTS, watched[job.DTS], scopes, look)
+	d.wechat(s, ready, watched[job.WeChat], look)
+	d.dts(s, ready, job.DTS, watched[job.DTS], look)
 	for _, p := range []job.Provider{job.DTSMigration, job.DTSSync} {
-		if watched[p] { // they need other actions than a check does
-			d.dts(s, ready, p, true, scopes, look)
+		if watched[p] != "" { // they need other actions than a check does
+			d.dts(s, ready, p, watched[p], look)
 		}
 	}
 	for _, host := range slices.Sorted(maps.Keys(dates)) {
 		d.skew(dates[host].Abs().Round(time.Second), "from "+host)
 	}
 	d.callback(s)
+}
+
+// watchedScopes gives for each provider of which anything is watched a scope where it is.
+func watchedScopes(ctx context.Context, db *store.Store) map[job.Provider]string {
+	scopes := map[job.Provider]string{}
+	if places, err := db.Discoveries(ctx); err == nil {
+		for _, one := range places {
+			scopes[one.Provider] = one.Scope
+		}
+	}
+	for _, p := range job.Providers {
+		if jobs, err := db.Jobs(ctx, job.Filter{Provider: p}, nil, 1); err == nil && len(jobs) > 0 {
+			scopes[p] = jobs[0].Key.Scope
+		}
+	}
+	return scopes
 }
 
 func (d *doctor) wrongSettings(err error) {
@@ -233,20 +237,18 @@ func (d *doctor) ticks(ctx context.Context, db *store.Store) {
 	d.looked(last, s.Watched, s.Overdue, s.Failing, byKind)
 }
 
-func (d *doctor) wechat(s config.Settings, ready, watched bool, env string, look func(job.Key) (job.Seen, error)) {
+func (d *doctor) wechat(s config.Settings, ready bool, watched string, look func(job.Key) (job.Seen, error)) {
 	given := !s.WeChat.AccessToken.IsZero() || !s.WeChat.TokenURL.IsZero() || s.WeChat.AppID != ""
 	switch {
-	case !given && !watched:
+	case !given && watched == "":
 		d.tell("WeChat", skipped, "no token is configured and no job watched", "")
 		return
 	case !ready:
 		d.tell("WeChat", skipped, "needs the database", "")
 		return
 	}
-	made := env == ""
-	if made {
-		env = noEnv
-	}
+	env := cmp.Or(d.Env, watched, noEnv)
+	made := env == noEnv
 	seen, err := look(job.Key{Provider: job.WeChat, Scope: env, ID: noWeChatJob})
 	v, detail, remedy := lookVerdict(seen, err, s.WeChat.URL+" accepts the token and this machine's address")
 	if made && aboutAccount(err) {
@@ -255,18 +257,18 @@ func (d *doctor) wechat(s config.Settings, ready, watched bool, env string, look
 	d.tell("WeChat", v, detail, remedy)
 }
 
-// dts tries what jobs of provider p need.
-func (d *doctor) dts(s config.Settings, ready bool, p job.Provider, watched bool, scopes map[job.Provider]string, look func(job.Key) (job.Seen, error)) {
+// dts tries what jobs of provider p need, of which some are watched in a region, or "" none.
+func (d *doctor) dts(s config.Settings, ready bool, p job.Provider, watched string, look func(job.Key) (job.Seen, error)) {
 	name := map[job.Provider]string{job.DTS: "DTS", job.DTSMigration: "DTS migrations", job.DTSSync: "DTS syncs"}[p]
 	switch {
-	case s.Credentials.IsZero() && !watched:
+	case s.Credentials.IsZero() && watched == "":
 		d.tell(name, skipped, "no credentials are configured and no job watched", "")
 		return
 	case !ready:
 		d.tell(name, skipped, "needs the database", "")
 		return
 	}
-	region := cmp.Or(scopes[p], noRegion)
+	region := cmp.Or(d.Region, watched, noRegion)
 	seen, err := look(job.Key{Provider: p, Scope: region, ID: noDTSJob})
 	v, detail, remedy := lookVerdict(seen, err, "credentials and permission work in "+region)
 	d.tell(name, v, detail, remedy)
