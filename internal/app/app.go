@@ -99,6 +99,9 @@ func (l *Log) Use(s config.Settings) {
 // Hide blots out more secrets: those that come while the program runs.
 func (l *Log) Hide(secrets ...secret.Text) { l.out.Add(secrets...) }
 
+// Scrub blots known secrets out of a text that is told to somebody outside.
+func (l *Log) Scrub(text string) string { return l.out.Scrub(text) }
+
 // recheck is how often the schema is looked at anew: it changes under a running process when somebody
 // migrates, in either direction of a release.
 const recheck = 5 * time.Minute

@@ -3,9 +3,6 @@ package config
 import (
 	"encoding/base64"
 	"log/slog"
-	"net/netip"
-	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +29,10 @@ func (l *loader) settings(r raw) Settings {
 		PollReserve:     l.positive("MIGWATCH_POLL_RESERVE", r.PollReserve),
 		PollTimeout:     l.positive("MIGWATCH_POLL_TIMEOUT", r.PollTimeout),
 		PollLease:       l.positive("MIGWATCH_POLL_LEASE", r.PollLease),
+		NotifyLink:      l.baseURL("MIGWATCH_NOTIFY_LINK", r.NotifyLink),
+		Heartbeat:       r.HeartbeatURL,
+		StuckAfter:      l.notNegative("MIGWATCH_STUCK_AFTER", r.StuckAfter),
+		TroubleAfter:    l.notNegative("MIGWATCH_TROUBLE_AFTER", r.TroubleAfter),
 		RetainSnapshots: l.days("MIGWATCH_RETENTION_SNAPSHOTS", r.RetentionSnapshots),
 		RetainEvents:    l.days("MIGWATCH_RETENTION_EVENTS", r.RetentionEvents),
 		FileURLs:        l.place != Query,
@@ -39,6 +40,9 @@ func (l *loader) settings(r raw) Settings {
 	}
 	if r.FileURLs != nil {
 		s.FileURLs = *r.FileURLs
+	}
+	if !s.Heartbeat.IsZero() {
+		l.absolute("MIGWATCH_HEARTBEAT_URL", s.Heartbeat.Reveal())
 	}
 	if !l.has("MIGWATCH_POLL_LEASE") && !l.has("MIGWATCH_POLL_TIMEOUT") && s.PollLease < s.PollTimeout*3/2 {
 		l.add("MIGWATCH_POLL_LEASE", "is not longer than MIGWATCH_POLL_TIMEOUT by half: waiting for a slot and recording need that, or polls outlive their lease")
@@ -204,54 +208,6 @@ func inHeader(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }
 
-// baseURL takes an absolute URL that paths are appended to.
-func (l *loader) baseURL(name, v string) string {
-	if v == "" {
-		return ""
-	}
-	u := l.absolute(name, v)
-	if u != nil && (u.RawQuery != "" || u.ForceQuery) {
-		l.add(name, "has a query; give the base URL alone, such as https://api.weixin.qq.com")
-	}
-	return strings.TrimRight(v, "/")
-}
-
-// absolute takes http and https URLs. The value is not shown: a key may be in it.
-func (l *loader) absolute(name, v string) *url.URL {
-	u, err := url.Parse(v)
-	switch {
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", u.Opaque != "", !validPort(u):
-		l.add(name, "is not an absolute URL; it begins with https:// and a host name")
-	case u.User != nil:
-		l.add(name, "has a user name or password; there is no place for one in this URL")
-	case u.Fragment != "" || strings.Contains(v, "#"):
-		l.add(name, "has a #; write %%23 where it is meant")
-	default:
-		if u.Scheme == "http" && !private(u.Hostname()) {
-			l.warn(name + " is http: tokens and answers travel unencrypted; use https unless the network is your own")
-		}
-		return u
-	}
-	return nil
-}
-
-func validPort(u *url.URL) bool {
-	if u.Port() == "" {
-		return true
-	}
-	n, err := strconv.Atoi(u.Port())
-	return err == nil && n > 0 && n <= 65535
-}
-
-// private reports whether host is on this machine or in a private network, as far as its name tells.
-func private(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") || !strings.Contains(host, ".") && !strings.Contains(host, ":") {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && (a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast())
-}
-
 func (l *loader) rate(name string, v float64) float64 {
 	if !l.has(name) && !(v > 0 && v <= maxRate) { // also not for NaN
 		l.add(name, "is not a rate; give more than 0 and at most %d looks per second", maxRate)
@@ -262,6 +218,13 @@ func (l *loader) rate(name string, v float64) float64 {
 func (l *loader) positive(name string, v time.Duration) time.Duration {
 	if !l.has(name) && v <= 0 {
 		l.add(name, "is not more than 0; give a duration such as 3s or 2m")
+	}
+	return v
+}
+
+func (l *loader) notNegative(name string, v time.Duration) time.Duration {
+	if !l.has(name) && v < 0 {
+		l.add(name, "is less than 0; give a duration such as 6h or 10m")
 	}
 	return v
 }

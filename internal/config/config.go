@@ -47,6 +47,11 @@ type Settings struct {
 	PollTimeout time.Duration // longest one look may take
 	PollLease   time.Duration // how long a claim lasts if its holder dies
 
+	NotifyLink   string        // base URL of the page without a trailing slash, for links in messages; "" none
+	Heartbeat    secret.Text   // asked after each tick; hidden, as it carries its key
+	StuckAfter   time.Duration // how long a running job may show nothing new; 0: for ever
+	TroubleAfter time.Duration // how long polls may fail for one reason before that is told
+
 	RetainSnapshots time.Duration // 0: for ever
 	RetainEvents    time.Duration // 0: for ever
 
@@ -88,7 +93,7 @@ func (c Credentials) IsZero() bool { return c.SecretID.IsZero() && c.SecretKey.I
 // Secrets lists every secret value, for the log's redaction.
 func (s Settings) Secrets() []secret.Text {
 	out := []secret.Text{
-		s.Database.URL, s.Database.Password, s.WeChat.AccessToken, s.WeChat.TokenURL, s.WeChat.AppSecret, s.WeChat.CallbackToken,
+		s.Database.URL, s.Database.Password, s.WeChat.AccessToken, s.WeChat.TokenURL, s.WeChat.AppSecret, s.WeChat.CallbackToken, s.Heartbeat,
 		s.Credentials.SecretID, s.Credentials.SecretKey, s.Credentials.SessionToken,
 	}
 	for _, list := range [][]secret.Text{s.AdminKeys, s.ReadKeys, s.EncryptionKeys, s.WeChat.CallbackAESKeys} {

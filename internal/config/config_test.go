@@ -49,6 +49,10 @@ func full() map[string]string {
 		"MIGWATCH_WECHAT_RATE":              "0.5",
 		"MIGWATCH_DTS_URL":                  "https://dts.ap-shanghai-fsi.tencentcloudapi.com",
 		"MIGWATCH_DTS_RATE":                 "10",
+		"MIGWATCH_NOTIFY_LINK":              "https://page.example/m/",
+		"MIGWATCH_HEARTBEAT_URL":            "https://hc.example/ping/canary-uuid?x=1",
+		"MIGWATCH_STUCK_AFTER":              "0",
+		"MIGWATCH_TROUBLE_AFTER":            "20m",
 		"TENCENTCLOUD_SECRETID":             "AKIDexample",
 		"TENCENTCLOUD_SECRETKEY":            "key-example",
 		"TENCENTCLOUD_SESSIONTOKEN":         "session-example",
@@ -78,6 +82,7 @@ func TestLoadFull(t *testing.T) {
 	}
 	if !s.Cloud || !s.PublicRead || !s.FileURLs || s.LogLevel != slog.LevelDebug || s.WeChat.Rate != 0.5 || s.DTS.Rate != 10 ||
 		s.PollReserve != 2*time.Second || s.PollTimeout != 5*time.Second || s.PollLease != time.Minute ||
+		s.NotifyLink != "https://page.example/m" || s.StuckAfter != 0 || s.TroubleAfter != 20*time.Minute ||
 		s.RetainSnapshots != 30*24*time.Hour || s.RetainEvents != 7*24*time.Hour || !s.Keyring.CanSeal() {
 		t.Errorf("got %+v", s)
 	}
@@ -89,7 +94,7 @@ func TestLoadFull(t *testing.T) {
 	}
 	want := []string{
 		"mysql://mig:p%40ss%2Fw@db.internal:3306/migwatch?tls=true", "p@ss/w", "fixed-token", "https://tokens.example/get?key=abcdef",
-		"the-app-secret", "AAAAA", "AKIDexample", "key-example", "session-example", "admin-key-0123456789", "another-admin-key-01",
+		"the-app-secret", "AAAAA", "https://hc.example/ping/canary-uuid?x=1", "AKIDexample", "key-example", "session-example", "admin-key-0123456789", "another-admin-key-01",
 		"read-key-0123456789", encKey, aesKey, strings.Repeat("b", 43),
 	}
 	if diff := cmp.Diff(want, reveal(s.Secrets())); diff != "" {
@@ -114,7 +119,7 @@ func TestLoadDefaults(t *testing.T) {
 	}
 	if s.Database.Engine != dburl.SQLite || s.Database.Path != "migwatch.db" || s.WeChat.URL != "https://api.weixin.qq.com" || s.WeChat.Rate != 5 ||
 		s.DTS.URL != "" || s.DTS.Rate != 20 || s.PollReserve != 3*time.Second || s.PollTimeout != 10*time.Second || s.PollLease != 2*time.Minute ||
-		s.RetainSnapshots != 0 || s.RetainEvents != 0 || !s.FileURLs || s.LogLevel != slog.LevelInfo || s.PublicRead || s.Cloud || s.Keyring != nil || s.Warnings != nil {
+		s.RetainSnapshots != 0 || s.RetainEvents != 0 || s.StuckAfter != 6*time.Hour || s.TroubleAfter != 10*time.Minute || s.NotifyLink != "" || !s.FileURLs || s.LogLevel != slog.LevelInfo || s.PublicRead || s.Cloud || s.Keyring != nil || s.Warnings != nil {
 		t.Errorf("got %+v", s)
 	}
 	for place, want := range map[config.Place]bool{config.Local: true, config.Poll: true, config.Query: false, config.QueryServer: true} {
@@ -221,6 +226,7 @@ func TestAll(t *testing.T) {
 	want := strings.Fields(`MIGWATCH_DATABASE_URL MIGWATCH_ADMIN_KEYS MIGWATCH_READ_KEYS MIGWATCH_PUBLIC_READ MIGWATCH_ENCRYPTION_KEYS
 		MIGWATCH_WECHAT_URL MIGWATCH_WECHAT_ACCESS_TOKEN MIGWATCH_WECHAT_TOKEN_URL MIGWATCH_WECHAT_APPID MIGWATCH_WECHAT_APPSECRET
 		MIGWATCH_WECHAT_CALLBACK_TOKEN MIGWATCH_WECHAT_CALLBACK_AES_KEYS MIGWATCH_WECHAT_RATE MIGWATCH_DTS_URL MIGWATCH_DTS_RATE
+		MIGWATCH_NOTIFY_LINK MIGWATCH_HEARTBEAT_URL MIGWATCH_STUCK_AFTER MIGWATCH_TROUBLE_AFTER
 		TENCENTCLOUD_SECRETID TENCENTCLOUD_SECRETKEY TENCENTCLOUD_SESSIONTOKEN
 		MIGWATCH_POLL_RESERVE MIGWATCH_POLL_TIMEOUT MIGWATCH_POLL_LEASE MIGWATCH_RETENTION_SNAPSHOTS MIGWATCH_RETENTION_EVENTS
 		MIGWATCH_FILE_URLS MIGWATCH_LOG_LEVEL`)

@@ -17,7 +17,7 @@ const maxFile = 64 << 10
 
 // Load reads settings from env, an explicit map: in a function each invocation brings its own.
 // readFile reads the files that settings named X_FILE point to. A returned error is an *Error and
-// lists all that is wrong.
+// lists all that is wrong; of the settings there is then nothing but where to tell it, Heartbeat.
 func Load(environ map[string]string, place Place, readFile func(string) ([]byte, error)) (Settings, error) {
 	l := loader{
 		env:      environ,
@@ -34,7 +34,11 @@ func Load(environ map[string]string, place Place, readFile func(string) ([]byte,
 	s := l.settings(r)
 	if len(l.list) > 0 {
 		l.list = append(l.list, unknown...)
-		return Settings{}, &Error{Problems: l.inOrder()}
+		var rest Settings
+		if !l.has("MIGWATCH_HEARTBEAT_URL") {
+			rest.Heartbeat = s.Heartbeat
+		}
+		return rest, &Error{Problems: l.inOrder()}
 	}
 	return s, nil
 }

@@ -33,6 +33,11 @@ type raw struct {
 	DTSURL          string      `env:"MIGWATCH_DTS_URL" default:"the official host of the scope" doc:"base URL of the DTS API; finance regions have hosts of their own"`
 	DTSRate         float64     `env:"MIGWATCH_DTS_RATE" envDefault:"20" doc:"looks per second and region, over all instances"`
 
+	NotifyLink   string        `env:"MIGWATCH_NOTIFY_LINK" doc:"base URL of the page, for links in messages"`
+	HeartbeatURL secret.Text   `env:"MIGWATCH_HEARTBEAT_URL" doc:"asked with GET after each tick that worked; with POST and /fail behind its path, the reason in the body, after one that did not"`
+	StuckAfter   time.Duration `env:"MIGWATCH_STUCK_AFTER" envDefault:"6h" doc:"a running job that shows nothing new for so long is told as stuck, once per snapshot; 0: never"`
+	TroubleAfter time.Duration `env:"MIGWATCH_TROUBLE_AFTER" envDefault:"10m" doc:"polls that fail for so long for one reason are told as trouble; credentials and forbidden at the second failure in a row"`
+
 	SecretID     secret.Text `env:"TENCENTCLOUD_SECRETID" default:"given by the platform" doc:"the function's role; TENCENTCLOUD_SECRET_ID is read too"`
 	SecretKey    secret.Text `env:"TENCENTCLOUD_SECRETKEY" default:"given by the platform" doc:"the function's role; TENCENTCLOUD_SECRET_KEY is read too"`
 	SessionToken secret.Text `env:"TENCENTCLOUD_SESSIONTOKEN" default:"given by the platform" doc:"the function's role; TENCENTCLOUD_TOKEN is read too"`

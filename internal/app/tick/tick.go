@@ -34,13 +34,15 @@ type Ticker struct {
 	database  app.Database
 	transport *cloudapi.Transport
 	versions  dts.Versions
+	web       *http.Client    // for all that is no upstream
 	used      config.Settings // what wechat was made of
 	wechat    *wechat.Client
 }
 
 // Tick does what one invocation with this environment is to do.
-func (t *Ticker) Tick(ctx context.Context, env map[string]string) (poller.Report, error) {
+func (t *Ticker) Tick(ctx context.Context, env map[string]string) (report poller.Report, err error) {
 	settings, err := config.Load(env, t.Place, os.ReadFile)
+	defer func() { t.beat(ctx, settings.Heartbeat, err) }()
 	if err != nil {
 		return poller.Report{}, err
 	}
@@ -53,7 +55,7 @@ func (t *Ticker) Tick(ctx context.Context, env map[string]string) (poller.Report
 	if err != nil {
 		return poller.Report{}, err
 	}
-	report, err := poller.Tick(ctx, poller.Options{
+	report, err = poller.Tick(ctx, poller.Options{
 		Store:   db,
 		Lookers: lookers,
 		Rates:   rates(settings),
@@ -95,6 +97,9 @@ func (t *Ticker) Close() error {
 	defer t.mu.Unlock()
 	if t.transport != nil {
 		t.transport.Close()
+	}
+	if t.web != nil {
+		t.web.CloseIdleConnections()
 	}
 	return t.database.Close()
 }
