@@ -138,11 +138,11 @@ func (r *rig) heal(c *crowd) healing {
 		perBudget[k.Budget()]++
 		most = max(most, perBudget[k.Budget()])
 	}
-	calls := float64(most)
-	if r.plan.listed { // the pages, and as many jobs again that these lacked
-		calls = calls / 100 * 2
+	calls, rest := float64(most), time.Duration(0)
+	if r.plan.listed { // a sweep that was cut goes on to the list's end, and the next one rests before it begins
+		calls, rest = 2*calls/100, 10*time.Second
 	}
-	h := healing{at: time.Now(), limit: 2*interval + lease + time.Duration(calls/18*float64(time.Second))}
+	h := healing{at: time.Now(), limit: 2*interval + lease + rest + time.Duration(calls/18*float64(time.Second))}
 	for _, table := range []string{"jobs", "discoveries"} {
 		if err := r.db.try("UPDATE " + table + " SET next_at = {now}"); err != nil {
 			r.t.Errorf("make all due: %v", err)
