@@ -42,7 +42,9 @@ func newLane(t *tick, budget string, looker Looker, rate float64) *lane {
 func (l *lane) run() {
 	defer l.giveBackSpare()
 	defer l.open.Wait()
-	l.sweep()
+	if !l.sweep() {
+		return
+	}
 	wait := newBackOff()
 	for l.polling.Err() == nil && l.left() > 0 && l.places() {
 		claims, err := l.Store.Claim(l.polling, l.budget, l.batch, l.Lease)

@@ -25,7 +25,7 @@ type Store interface {
 	Push(ctx context.Context, budget string, delay time.Duration, kind job.Kind) error
 	Record(ctx context.Context, outcomes []job.Outcome) ([]bool, error)
 	Release(ctx context.Context, claims []job.Claim) (int64, error)
-	ClaimSweep(ctx context.Context, budget string, lease time.Duration) (*job.Sweep, error)
+	ClaimSweep(ctx context.Context, budget string, lease time.Duration) (sweep *job.Sweep, taken bool, err error)
 	Crowd(ctx context.Context, budget string) (due, all int64, err error)
 	ClaimListed(ctx context.Context, w job.Sweep, found []job.Found, lease time.Duration) ([]job.Claim, error)
 	MoveSweep(ctx context.Context, w job.Sweep, place int64, lease time.Duration) (held bool, err error)

@@ -25,28 +25,35 @@ var errSweepLost = errors.New("the sweep's lease ended")
 
 // sweep goes through the list of the budget's discovery, if there is one that is due, and polls with each page the
 // jobs that it names. What a list does not tell of a job is asked by its ID, at a slot of its own. A
-// sweep that is cut off goes on at its place in the next tick; a page that failed is asked for again there.
-func (l *lane) sweep() {
+// sweep that is cut off goes on at its place in the next tick; a page that failed is asked for again there. It is false
+// where another poller is at the list: each slot that is taken from it for one job is a hundred jobs' at a page.
+func (l *lane) sweep() bool {
 	lister, ok := l.looker.(Lister)
 	provider, scope, _ := strings.Cut(l.budget, "/")
 	place := job.Key{Provider: job.Provider(provider), Scope: scope}
 	if !ok || job.CheckDiscovery(place.Provider, place.Scope) != nil {
-		return
+		return true
 	}
-	w, err := l.Store.ClaimSweep(l.polling, l.budget, l.Lease)
+	w, taken, err := l.Store.ClaimSweep(l.polling, l.budget, l.Lease)
 	if err != nil {
 		l.Log.Error("cannot claim a sweep", "budget", l.budget, "error", err.Error())
-	}
-	if err != nil {
-		return
+		return true
 	}
 	if w == nil {
-		l.list(lister, place)
-		return
+		if !taken {
+			l.list(lister, place)
+		}
+		return !taken
 	}
+	l.goThrough(lister, *w)
+	return true
+}
+
+// goThrough is one sweep of a discovery, and what is remembered of it.
+func (l *lane) goThrough(lister Lister, w job.Sweep) {
 	began := time.Now() // by this clock, what At is by the store's
-	s := &sweep{lane: l, Sweep: *w, place: w.Place}
-	err = s.run(lister)
+	s := &sweep{lane: l, Sweep: w, place: w.Place}
+	err := s.run(lister)
 	cut := l.ctx.Err() != nil || errors.Is(err, errNotBegun)
 	var failed *job.LookError
 	switch {

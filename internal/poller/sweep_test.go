@@ -229,6 +229,30 @@ func TestSweepStopsWithoutItsLease(t *testing.T) {
 	}
 }
 
+// While another poller is at a list, nobody takes slots from it for single jobs. When its lease is over, they are polled.
+func TestSweepIsLeftToItsHolder(t *testing.T) {
+	t.Parallel()
+	r, l := listRig(t, 5)
+	for n := range 5 {
+		k := shanghai
+		k.ID = fmt.Sprintf("dts-%06d", n)
+		if _, _, err := r.Watch(t.Context(), k, job.Change{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const lease = time.Second
+	if w, taken, err := r.ClaimSweep(t.Context(), shanghai.Budget(), lease); err != nil || w == nil || taken {
+		t.Fatal(w, taken, err)
+	}
+	if report := r.tick(t, 20*time.Second); report.Claimed != 0 || report.Due != 5 || l.asked.Load() != 0 || len(l.pages) > 0 {
+		t.Errorf("%+v, pages %v, %d asked one by one", report, l.pages, l.asked.Load())
+	}
+	time.Sleep(lease)
+	if report := r.tick(t, 20*time.Second); report.Recorded != 5 || len(l.pages) != 1 {
+		t.Errorf("%+v, pages %v", report, l.pages)
+	}
+}
+
 // A list that breaks is a failure of the sweep like a poll's.
 func TestSweepThatBreaks(t *testing.T) {
 	t.Parallel()

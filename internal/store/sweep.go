@@ -12,15 +12,18 @@ import (
 
 const dueSweep = `d.lease_until <= {now} AND d.next_at <= {now}`
 
-// ClaimSweep takes the due discovery of a budget for lease, as Claim takes jobs; nil where none is due.
-func (s *Store) ClaimSweep(ctx context.Context, budget string, lease time.Duration) (*job.Sweep, error) {
+// ClaimSweep takes the due discovery of a budget for lease, as Claim takes jobs; nil where none is due. taken says
+// that another holds it.
+func (s *Store) ClaimSweep(ctx context.Context, budget string, lease time.Duration) (sweep *job.Sweep, taken bool, err error) {
 	token := randomHex(8)
-	var sweep *job.Sweep
-	err := s.exec(ctx, func(db *gorm.DB) error { // on the writer: what was claimed must be seen
-		sweep = nil
+	err = s.exec(ctx, func(db *gorm.DB) error { // on the writer: what was claimed must be seen
+		sweep, taken = nil, false
 		n, err := s.run(db, `UPDATE discoveries SET epoch = epoch + 1, lease_until = {now} + ?, claim = ?
 			WHERE budget = ? AND lease_until <= {now} AND next_at <= {now}`, lease.Milliseconds(), token, budget)
-		if err != nil || n == 0 {
+		if err == nil && n == 0 {
+			return db.Raw(s.d.sql(`SELECT COUNT(*) > 0 FROM discoveries WHERE budget = ? AND lease_until > {now}`), budget).Row().Scan(&taken)
+		}
+		if err != nil {
 			return err
 		}
 		rows, err := s.rows(db, `SELECT `+discoveryColumns+`, {now} FROM discoveries d WHERE d.claim = ?`, token)
@@ -39,9 +42,9 @@ func (s *Store) ClaimSweep(ctx context.Context, budget string, lease time.Durati
 		return rows.Err()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("claim a sweep of %s: %w", budget, err)
+		return nil, false, fmt.Errorf("claim a sweep of %s: %w", budget, err)
 	}
-	return sweep, nil
+	return sweep, taken, nil
 }
 
 // Crowd counts the jobs of a budget that are due, and all that are polled by themselves.

@@ -25,7 +25,7 @@ func found(phase job.Phase, numbers ...int) (page []job.Found) {
 
 func sweep(t testing.TB, s *store.Store, lease time.Duration) *job.Sweep {
 	t.Helper()
-	w, err := s.ClaimSweep(ctxOf(t), migrations.Budget(), lease)
+	w, _, err := s.ClaimSweep(ctxOf(t), migrations.Budget(), lease)
 	if err != nil {
 		t.Fatal(err)
 	}
