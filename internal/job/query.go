@@ -60,7 +60,9 @@ type Filter struct {
 	Provider Provider
 	Scope    string
 	Phases   []Phase
-	Text     string // part of the job ID, the scope or the label, ASCII case ignored
+	Text     string      // part of the job ID, the scope or the label, ASCII case ignored
+	ID       string      // of events
+	Types    []EventType // of events
 }
 
 // Place is a job's place in the list that has the most recently changed first.
@@ -99,6 +101,8 @@ type Summary struct {
 	ByKind   map[Kind]int64 // failing jobs by the kind of their last failure
 	OldestAt *time.Time     // when the job that is due longest came due
 	LastTick *Tick          // nil before the first
+	Troubles []Trouble      // the open ones, the oldest first
+	Sinks    int64          // that are stopped, or whose last sending failed
 }
 
 // Tick is what one invocation of the poll function did.

@@ -71,7 +71,7 @@ func remember(out *Outcome, seen Seen, at time.Time) {
 	j.Latest = snap
 	out.Changed = true
 	if j.Phase != seen.Phase {
-		out.Event = &Event{Key: j.Key, From: j.Phase, To: seen.Phase, At: at, Seq: snap.Seq, Message: seen.Message}
+		out.Event = &Event{Type: PhaseChanged, Jobs: 1, Key: j.Key, From: j.Phase, To: seen.Phase, At: at, Seq: snap.Seq, Message: seen.Message}
 		j.Phase = seen.Phase
 		j.ChangedAt = at
 	}

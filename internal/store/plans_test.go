@@ -56,6 +56,7 @@ var planned = []struct {
 	{"events, provider", nil, false, feeds(job.Filter{Provider: job.WeChat})},
 	{"events, scope", []string{"events_scope"}, false, feeds(job.Filter{Scope: "ap-r7"})},
 	{"summary", []string{"jobs_due", "jobs_paused", "jobs_failing", "jobs_provider_phase_changed"}, true, func(ctx context.Context, s *store.Store) error { _, err := s.Summary(ctx); return err }},
+	{"notice", []string{"jobs_failing", "jobs_provider_phase_changed"}, true, func(ctx context.Context, s *store.Store) error { return s.Notice(ctx, time.Minute, time.Minute) }},
 	{"due", []string{"jobs_due"}, false, func(ctx context.Context, s *store.Store) error { _, err := s.Due(ctx); return err }},
 	{"stats", []string{"jobs_due"}, true, func(ctx context.Context, s *store.Store) error { _, err := s.Stats(ctx); return err }},
 	{"poll now", []string{"jobs_key", "primary"}, false, func(ctx context.Context, s *store.Store) error { _, err := s.PollNow(ctx, filledKey(6)); return err }},

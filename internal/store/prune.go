@@ -36,12 +36,17 @@ func (s *Store) Prune(ctx context.Context, p job.Retention, max int) (deleted in
 		return 0, fmt.Errorf("prune: %w", err)
 	}
 	w := pruning{s: s, snapshots: cutoff(now, p.Snapshots), events: cutoff(now, p.Events), left: int64(max), bounded: max > 0}
+	if w.told, err = s.toldToAll(ctx, now); err != nil {
+		return 0, fmt.Errorf("prune: %w", err)
+	}
 	if w.bounded {
 		if w.cursor, err = s.pruneCursor(ctx); err != nil {
 			return 0, fmt.Errorf("prune: %w", err)
 		}
 	}
-	err = w.walk(ctx)
+	if err = w.walk(ctx); err == nil && w.events > 0 {
+		err = w.bites(ctx, 0, pruneEventsSelect, []any{1, w.events, w.told}, pruneTroublesDelete) // those of no job
+	}
 	if w.bounded && err == nil {
 		err = s.exec(ctx, func(db *gorm.DB) error {
 			return db.Exec(`UPDATE sequences SET value = ? WHERE name = 'prune'`, w.cursor).Error
@@ -75,6 +80,7 @@ type pruning struct {
 	cursor            int64 // the last job looked over
 	left              int64 // jobs to look over and rows to delete, where bounded
 	bounded           bool
+	told              int64 // the last event that all living sinks have had
 	deleted           int64
 }
 
@@ -147,12 +153,12 @@ func (w *pruning) job(ctx context.Context, j pruned) error {
 		return nil
 	}
 	if j.oldestSeen.Valid && j.oldestSeen.Int64 < w.snapshots {
-		if err := w.bites(ctx, j, pruneSnapshotsSelect, pruneSnapshotsDelete, w.snapshots, j.seq); err != nil {
+		if err := w.bites(ctx, j.id, pruneSnapshotsSelect, []any{j.seq, w.snapshots}, pruneSnapshotsDelete, j.id, job.Finals()); err != nil {
 			return err
 		}
 	}
 	if j.oldestTold.Valid && j.oldestTold.Int64 < w.events {
-		return w.bites(ctx, j, pruneEventsSelect, pruneEventsDelete, w.events, j.seq+1)
+		return w.bites(ctx, j.id, pruneEventsSelect, []any{j.seq + 1, w.events, w.told}, pruneEventsDelete, j.id, job.Finals())
 	}
 	return nil
 }
@@ -162,25 +168,29 @@ func (w *pruning) job(ctx context.Context, j pruned) error {
 const (
 	pruneSnapshotsSelect = `SELECT s.seq FROM snapshots s WHERE s.job = ? AND s.seq < ? AND s.last_observed_at < ? ORDER BY s.seq LIMIT ?`
 	pruneSnapshotsDelete = `DELETE FROM snapshots WHERE job = ? AND seq >= ? AND seq <= ? AND EXISTS (SELECT 1 FROM jobs WHERE id = ? AND phase IN ?)`
-	pruneEventsSelect    = `SELECT e.id FROM events e WHERE e.job = ? AND e.seq < ? AND e.at < ? ORDER BY e.id LIMIT ?`
+	pruneEventsSelect    = `SELECT e.id FROM events e WHERE e.job = ? AND e.seq < ? AND e.at < ? AND e.id <= ? ORDER BY e.id LIMIT ?`
+	pruneTroublesDelete  = `DELETE FROM events WHERE job = ? AND id >= ? AND id <= ?`
 	pruneEventsDelete    = `DELETE FROM events WHERE job = ? AND id >= ? AND id <= ? AND EXISTS (SELECT 1 FROM jobs WHERE id = ? AND phase IN ?)`
 )
 
-// bites deletes the rows that find lists, a bounded number to a transaction.
-func (w *pruning) bites(ctx context.Context, j pruned, find, remove string, before, below int64) error {
+// bites deletes the rows that find lists of a job by those values, a bounded number to a transaction, where remove's
+// further condition holds.
+func (w *pruning) bites(ctx context.Context, row int64, find string, by []any, remove string, condition ...any) error {
 	for !w.bounded || w.deleted < w.left {
 		bite := int64(pruneBite)
 		if w.bounded {
 			bite = min(bite, w.left-w.deleted)
 		}
 		var rows []int64
-		err := w.s.query(ctx, func(db *gorm.DB) error { return db.Raw(find, j.id, below, before, bite).Scan(&rows).Error })
+		err := w.s.query(ctx, func(db *gorm.DB) error {
+			return db.Raw(find, append(append([]any{row}, by...), bite)...).Scan(&rows).Error
+		})
 		if err != nil || len(rows) == 0 {
 			return err
 		}
 		var n int64
 		err = w.s.inTx(ctx, func(tx *gorm.DB) error {
-			done := tx.Exec(remove, j.id, rows[0], rows[len(rows)-1], j.id, job.Finals())
+			done := tx.Exec(remove, append([]any{row, rows[0], rows[len(rows)-1]}, condition...)...)
 			n = done.RowsAffected
 			return done.Error
 		})

@@ -108,8 +108,7 @@ func historySelect(k job.Key, span job.Span, limit int) (string, []any) {
 	return `SELECT ` + snapshotColumns + ` FROM snapshots s WHERE ` + where + order + ` LIMIT ?`, append(args, limit)
 }
 
-// Events lists changes of phase with IDs beyond after, the oldest first. Of f only Provider and Scope
-// count.
+// Events lists what happened with IDs beyond after, the oldest first. Of f Phases and Text do not count.
 func (s *Store) Events(ctx context.Context, f job.Filter, after int64, limit int) ([]job.Event, error) {
 	statement, args := eventsSelect(f, after, limit)
 	var list []job.Event
@@ -121,12 +120,10 @@ func (s *Store) Events(ctx context.Context, f job.Filter, after int64, limit int
 		defer rows.Close()
 		list = []job.Event{}
 		for rows.Next() {
-			var e job.Event
-			var at int64
-			if err := rows.Scan(&e.ID, &e.Key.Provider, &e.Key.Scope, &e.Key.ID, &e.From, &e.To, &at, &e.Seq, &e.Message); err != nil {
+			e, err := scanEvent(rows)
+			if err != nil {
 				return err
 			}
-			e.At = instant(at)
 			list = append(list, e)
 		}
 		return rows.Err()
@@ -137,6 +134,13 @@ func (s *Store) Events(ctx context.Context, f job.Filter, after int64, limit int
 	return list, nil
 }
 
+func scanEvent(rows scanner) (e job.Event, err error) {
+	var at int64
+	err = rows.Scan(&e.ID, &e.Key.Provider, &e.Key.Scope, &e.Key.ID, &e.From, &e.To, &at, &e.Seq, &e.Message, &e.Type, &e.Jobs)
+	e.At = instant(at)
+	return e, err
+}
+
 func eventsSelect(f job.Filter, after int64, limit int) (string, []any) {
 	where, args := `id > ?`, []any{after}
 	if f.Provider != "" {
@@ -145,5 +149,15 @@ func eventsSelect(f job.Filter, after int64, limit int) (string, []any) {
 	if f.Scope != "" {
 		where, args = where+` AND scope = ?`, append(args, f.Scope)
 	}
-	return `SELECT id, provider, scope, job_id, from_phase, to_phase, at, seq, message FROM events WHERE ` + where + ` ORDER BY id LIMIT ?`, append(args, limit)
+	if f.ID != "" {
+		where, args = where+` AND job_id = ?`, append(args, f.ID)
+	}
+	var types []any
+	for _, one := range f.Types {
+		types = append(types, string(one))
+	}
+	if len(types) > 0 {
+		where, args = where+` AND type IN `+tuples(1, len(types)), append(args, types...)
+	}
+	return `SELECT id, provider, scope, job_id, from_phase, to_phase, at, seq, message, type, jobs FROM events WHERE ` + where + ` ORDER BY id LIMIT ?`, append(args, limit)
 }

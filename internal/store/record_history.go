@@ -14,7 +14,7 @@ import (
 // phase. It runs in the transaction that consumed the fence.
 func (s *Store) writeHistory(tx *gorm.DB, group []job.Outcome, rest []int) error {
 	var added, extended []*job.Outcome
-	var events []*job.Outcome
+	var events []rowEvent
 	for _, i := range rest {
 		o := &group[i]
 		switch {
@@ -24,7 +24,7 @@ func (s *Store) writeHistory(tx *gorm.DB, group []job.Outcome, rest []int) error
 			extended = append(extended, o)
 		}
 		if o.Event != nil {
-			events = append(events, o)
+			events = append(events, rowEvent{o.Claim.Row, *o.Event})
 		}
 	}
 	if err := s.addSnapshots(tx, added); err != nil {
@@ -76,27 +76,32 @@ func (s *Store) extendSnapshots(tx *gorm.DB, outcomes []*job.Outcome) error {
 
 const extendOne = `UPDATE snapshots SET last_observed_at = ?, observations = ? WHERE job = ? AND seq = ? AND observations = ?`
 
+// rowEvent is an event with the row of its job; 0: none.
+type rowEvent struct {
+	row int64
+	job.Event
+}
+
 // addEvents numbers events from one row that stays locked until COMMIT. So their IDs ascend in the
 // order of commits, without gaps: whoever has seen an ID can never be shown a smaller one later. It is
 // the last thing a transaction does: transactions queue here only for the length of a COMMIT.
-func (s *Store) addEvents(tx *gorm.DB, outcomes []*job.Outcome) error {
-	if len(outcomes) == 0 {
+func (s *Store) addEvents(tx *gorm.DB, events []rowEvent) error {
+	if len(events) == 0 {
 		return nil
 	}
-	if _, err := s.run(tx, `UPDATE sequences SET value = value + ? WHERE name = 'events'`, len(outcomes)); err != nil {
+	if _, err := s.run(tx, `UPDATE sequences SET value = value + ? WHERE name = 'events'`, len(events)); err != nil {
 		return err
 	}
 	var last int64
 	if err := tx.Raw(`SELECT value FROM sequences WHERE name = 'events'`).Row().Scan(&last); err != nil {
 		return err
 	}
-	args := make([]any, 0, 10*len(outcomes))
-	for i, o := range outcomes {
-		e := o.Event
-		args = append(args, last-int64(len(outcomes)-1-i), o.Claim.Row, string(e.Key.Provider), e.Key.Scope, e.Key.ID,
-			string(e.From), string(e.To), millis(e.At), e.Seq, e.Message)
+	args := make([]any, 0, 12*len(events))
+	for i, e := range events {
+		args = append(args, last-int64(len(events)-1-i), e.row, string(e.Key.Provider), e.Key.Scope, e.Key.ID,
+			string(e.From), string(e.To), millis(e.At), e.Seq, e.Message, string(e.Type), e.Jobs)
 	}
-	_, err := s.run(tx, `INSERT INTO events (id, job, provider, scope, job_id, from_phase, to_phase, at, seq, message) VALUES `+tuples(len(outcomes), 10), args...)
+	_, err := s.run(tx, `INSERT INTO events (id, job, provider, scope, job_id, from_phase, to_phase, at, seq, message, type, jobs) VALUES `+tuples(len(events), 12), args...)
 	return err
 }
 

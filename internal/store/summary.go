@@ -26,7 +26,7 @@ func (s *Store) Summary(ctx context.Context) (job.Summary, error) {
 	sum := job.Summary{}
 	err := s.query(ctx, func(db *gorm.DB) error {
 		sum = emptySummary()
-		for _, count := range []func(*gorm.DB, *job.Summary) error{s.countJobs, s.countPaused, s.countFailing, s.countOverdue, s.lastTick} {
+		for _, count := range []func(*gorm.DB, *job.Summary) error{s.countJobs, s.countPaused, s.countFailing, s.countOverdue, s.lastTick, s.openTroubles, s.countSinks} {
 			if err := count(db, &sum); err != nil {
 				return err
 			}

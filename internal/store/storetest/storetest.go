@@ -19,51 +19,60 @@ import (
 // the same one. o goes to store.Open.
 type Fresh func(t testing.TB, o store.Options) *store.Store
 
+// suite is all of it.
+var suite = []struct {
+	name string
+	run  func(t *testing.T, open Fresh)
+}{
+	{"WatchIsIdempotent", watchIsIdempotent},
+	{"KeysAreTakenLiterally", keysAreTakenLiterally},
+	{"PausedJobsAreNotClaimed", pausedJobsAreNotClaimed},
+	{"PollNow", pollNow},
+	{"FailuresInARowAreCountedByCode", failuresInARowAreCountedByCode},
+	{"ResumedDuringAPollIsNotForgotten", resumedDuringAPollIsNotForgotten},
+	{"UnwatchForgets", unwatchForgets},
+	{"SessionsEnd", sessionsEnd},
+	{"ClaimsAreExclusive", claimsAreExclusive},
+	{"ManyClaimNothingTwice", manyClaimNothingTwice},
+	{"ReleaseRestores", releaseRestores},
+	{"RecordKeepsHistory", recordKeepsHistory},
+	{"RecordTwiceIsOnce", recordTwiceIsOnce},
+	{"LateTwinIsLost", lateTwinIsLost},
+	{"LostDoNotSpoilTheGroup", lostDoNotSpoilTheGroup},
+	{"BadOutcomeDoesNotSpoilTheGroup", badOutcomeDoesNotSpoilTheGroup},
+	{"AboutIsKept", aboutIsKept},
+	{"DiscoveriesAreKept", discoveriesAreKept},
+	{"SweepsFindJobs", sweepsFindJobs},
+	{"SweepsAreFenced", sweepsAreFenced},
+	{"CrowdsFindEachJobOnce", crowdsFindEachJobOnce},
+	{"FailedLookChangesNoHistory", failedLookChangesNoHistory},
+	{"RequestsDuringALookWin", requestsDuringALookWin},
+	{"FileURLsAreSealed", fileURLsAreSealed},
+	{"ListsPageThroughEverything", listsPageThroughEverything},
+	{"HistoryPages", historyPages},
+	{"EventsMissNothing", eventsMissNothing},
+	{"SlotsNeverCrowd", slotsNeverCrowd},
+	{"PushHoldsForAll", pushHoldsForAll},
+	{"SummaryCounts", summaryCounts},
+	{"TroublesAreToldOnce", troublesAreToldOnce},
+	{"StuckJobsAreToldOnce", stuckJobsAreToldOnce},
+	{"SinksHaveTheirPlaces", sinksHaveTheirPlaces},
+	{"SinksWaitAndStop", sinksWaitAndStop},
+	{"SinksAreFenced", sinksAreFenced},
+	{"PruneKeepsWhatIsUntold", pruneKeepsWhatIsUntold},
+	{"PruneKeepsWhatItMust", pruneKeepsWhatItMust},
+	{"PruneGoesOnWhereItStopped", pruneGoesOnWhereItStopped},
+	{"PruneBesideRecorders", pruneBesideRecorders},
+	{"TextsAreKept", Texts},
+	{"TicketsAreKept", ticketsAreKept},
+	{"TokensAreSwapped", tokensAreSwapped},
+	{"RekeySealsAnew", rekeySealsAnew},
+	{"MigrateManyAtOnce", migrateManyAtOnce},
+}
+
 // Run runs the suite. fresh gives a function that opens handles on a database of the test's own.
 func Run(t *testing.T, database func(t testing.TB) Fresh) {
-	for _, test := range []struct {
-		name string
-		run  func(t *testing.T, open Fresh)
-	}{
-		{"WatchIsIdempotent", watchIsIdempotent},
-		{"KeysAreTakenLiterally", keysAreTakenLiterally},
-		{"PausedJobsAreNotClaimed", pausedJobsAreNotClaimed},
-		{"PollNow", pollNow},
-		{"FailuresInARowAreCountedByCode", failuresInARowAreCountedByCode},
-		{"ResumedDuringAPollIsNotForgotten", resumedDuringAPollIsNotForgotten},
-		{"UnwatchForgets", unwatchForgets},
-		{"SessionsEnd", sessionsEnd},
-		{"ClaimsAreExclusive", claimsAreExclusive},
-		{"ManyClaimNothingTwice", manyClaimNothingTwice},
-		{"ReleaseRestores", releaseRestores},
-		{"RecordKeepsHistory", recordKeepsHistory},
-		{"RecordTwiceIsOnce", recordTwiceIsOnce},
-		{"LateTwinIsLost", lateTwinIsLost},
-		{"LostDoNotSpoilTheGroup", lostDoNotSpoilTheGroup},
-		{"BadOutcomeDoesNotSpoilTheGroup", badOutcomeDoesNotSpoilTheGroup},
-		{"AboutIsKept", aboutIsKept},
-		{"DiscoveriesAreKept", discoveriesAreKept},
-		{"SweepsFindJobs", sweepsFindJobs},
-		{"SweepsAreFenced", sweepsAreFenced},
-		{"CrowdsFindEachJobOnce", crowdsFindEachJobOnce},
-		{"FailedLookChangesNoHistory", failedLookChangesNoHistory},
-		{"RequestsDuringALookWin", requestsDuringALookWin},
-		{"FileURLsAreSealed", fileURLsAreSealed},
-		{"ListsPageThroughEverything", listsPageThroughEverything},
-		{"HistoryPages", historyPages},
-		{"EventsMissNothing", eventsMissNothing},
-		{"SlotsNeverCrowd", slotsNeverCrowd},
-		{"PushHoldsForAll", pushHoldsForAll},
-		{"SummaryCounts", summaryCounts},
-		{"PruneKeepsWhatItMust", pruneKeepsWhatItMust},
-		{"PruneGoesOnWhereItStopped", pruneGoesOnWhereItStopped},
-		{"PruneBesideRecorders", pruneBesideRecorders},
-		{"TextsAreKept", Texts},
-		{"TicketsAreKept", ticketsAreKept},
-		{"TokensAreSwapped", tokensAreSwapped},
-		{"RekeySealsAnew", rekeySealsAnew},
-		{"MigrateManyAtOnce", migrateManyAtOnce},
-	} {
+	for _, test := range suite {
 		t.Run(test.name, func(t *testing.T) { test.run(t, database(t)) })
 	}
 }

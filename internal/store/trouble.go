@@ -1,0 +1,230 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"migwatch/internal/job"
+)
+
+// noticeSelect is all that is asked where nothing is wrong: what is known, what fails, and when jobs that stand
+// still were last looked for.
+const noticeSelect = `SELECT 'known', budget, kind, since, opened_at, jobs, 0, code, message, {now} FROM troubles
+	UNION ALL SELECT 'fails', budget, error_kind, 0, NULL, COUNT(*), MAX(failures), '', '', {now} FROM jobs WHERE error_kind > '' AND next_at IS NOT NULL GROUP BY budget, error_kind
+	UNION ALL SELECT 'fails', budget, error_kind, 0, NULL, COUNT(*), MAX(failures), '', '', {now} FROM discoveries WHERE error_kind > '' AND next_at IS NOT NULL GROUP BY budget, error_kind
+	UNION ALL SELECT 'stuck', '', '', value, NULL, 0, 0, '', '', {now} FROM sequences WHERE name = 'stuck'`
+
+// Notice finds out what goes wrong without any job's change: running jobs that have shown nothing new for stuckAfter
+// (0: never asked), and polls that have failed for one reason for troubleAfter. What opens, ends or is found is written
+// in one transaction with its event, so that pollers that notice the same at once tell it once.
+func (s *Store) Notice(ctx context.Context, stuckAfter, troubleAfter time.Duration) error {
+	var n noticed
+	err := s.query(ctx, func(db *gorm.DB) (err error) {
+		n, err = s.notice(db)
+		return err
+	})
+	if err == nil {
+		err = s.tellTroubles(ctx, job.Troubles(n.known, n.fails, troubleAfter, n.now), n.now)
+	}
+	if err == nil && stuckAfter > 0 {
+		err = s.tellStuck(ctx, stuckAfter, n)
+	}
+	if err != nil {
+		return fmt.Errorf("notice troubles: %w", err)
+	}
+	return nil
+}
+
+// noticed is what noticeSelect gives.
+type noticed struct {
+	known   []job.Trouble
+	fails   []job.Failing
+	stuckAt time.Time
+	now     time.Time
+}
+
+func (s *Store) notice(db *gorm.DB) (n noticed, err error) {
+	rows, err := s.rows(db, noticeSelect)
+	if err != nil {
+		return n, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var what string
+		var t job.Trouble
+		var since, failures, now int64
+		var opened sql.NullInt64
+		if err := rows.Scan(&what, &t.Budget, &t.Kind, &since, &opened, &t.Jobs, &failures, &t.Code, &t.Message, &now); err != nil {
+			return n, err
+		}
+		n.now, t.Since, t.OpenedAt = instant(now), instant(since), instantOrNil(opened)
+		switch what {
+		case "known":
+			n.known = append(n.known, t)
+		case "stuck":
+			n.stuckAt = t.Since
+		default:
+			n.fails = append(n.fails, job.Failing{Budget: t.Budget, Kind: t.Kind, Jobs: t.Jobs, Failures: failures})
+		}
+	}
+	return n, rows.Err()
+}
+
+func (s *Store) tellTroubles(ctx context.Context, c job.TroubleChanges, now time.Time) error {
+	for _, t := range c.Begun {
+		err := s.exec(ctx, func(db *gorm.DB) error {
+			return db.Exec(`INSERT INTO troubles (budget, kind, since, jobs, message) VALUES (?, ?, ?, ?, '')`, t.Budget, string(t.Kind), millis(t.Since), t.Jobs).Error
+		})
+		if err != nil && !duplicate(err) { // another poller noticed it too
+			return err
+		}
+	}
+	for _, t := range c.Passed {
+		err := s.exec(ctx, func(db *gorm.DB) error {
+			return db.Exec(`DELETE FROM troubles WHERE budget = ? AND kind = ? AND since = ? AND opened_at IS NULL`, t.Budget, string(t.Kind), millis(t.Since)).Error
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, t := range c.Opened {
+		if err := s.newestFailure(ctx, &t); err != nil {
+			return err
+		}
+		err := s.tellTrouble(ctx, t.Event(false, now), func(tx *gorm.DB) (int64, error) {
+			return s.run(tx, `UPDATE troubles SET opened_at = ?, jobs = ?, code = ?, message = ? WHERE budget = ? AND kind = ? AND opened_at IS NULL`,
+				millis(now), t.Jobs, t.Code, t.Message, t.Budget, string(t.Kind))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, t := range c.Closed {
+		err := s.tellTrouble(ctx, t.Event(true, now), func(tx *gorm.DB) (int64, error) {
+			return s.run(tx, `DELETE FROM troubles WHERE budget = ? AND kind = ? AND opened_at = ?`, t.Budget, string(t.Kind), millis(*t.OpenedAt))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newestFailure gives t the code and message of its newest failure.
+func (s *Store) newestFailure(ctx context.Context, t *job.Trouble) error {
+	return s.query(ctx, func(db *gorm.DB) error {
+		rows, err := s.rows(db, `SELECT error_code, error_message, error_at FROM jobs WHERE budget = ? AND error_kind = ?
+			UNION ALL SELECT error_code, error_message, error_at FROM discoveries WHERE budget = ? AND error_kind = ? ORDER BY 3 DESC LIMIT 1`,
+			t.Budget, string(t.Kind), t.Budget, string(t.Kind))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := rows.Scan(&t.Code, &t.Message, new(any)); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+}
+
+// tellTrouble writes e where change found the trouble as it was: nobody else did.
+func (s *Store) tellTrouble(ctx context.Context, e job.Event, change func(tx *gorm.DB) (int64, error)) error {
+	return s.inTx(ctx, func(tx *gorm.DB) error {
+		n, err := change(tx)
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.addEvents(tx, []rowEvent{{0, e}})
+	})
+}
+
+// stuckSelect asks by the index of provider, phase and change: of the jobs that run for long enough, few have to be
+// looked at any closer. A copy that tells how far it is behind does something; it has no end to reach.
+const stuckSelect = `SELECT ` + jobColumns + jobTables + `WHERE jobs.provider = ? AND jobs.phase = 'running' AND jobs.changed_at <= ? AND jobs.paused = 0
+	AND jobs.failures = 0 AND jobs.lag_seconds IS NULL AND jobs.stuck_seq < jobs.seq AND s.last_observed_at - s.first_observed_at >= ? ORDER BY jobs.changed_at, jobs.id LIMIT ?`
+
+// looksPerWait is how often jobs that stand still are looked for, in the time after which they are told.
+const looksPerWait = 60
+
+// tellStuck tells of running jobs that have shown nothing new for that long, once per snapshot.
+func (s *Store) tellStuck(ctx context.Context, after time.Duration, n noticed) error {
+	if n.now.Sub(n.stuckAt) < after/looksPerWait {
+		return nil
+	}
+	mine := false
+	err := s.exec(ctx, func(db *gorm.DB) error {
+		changed, err := s.run(db, `UPDATE sequences SET value = ? WHERE name = 'stuck' AND value = ?`, millis(n.now), millis(n.stuckAt))
+		mine = changed > 0
+		return err
+	})
+	if err != nil || !mine {
+		return err
+	}
+	for _, p := range job.Providers {
+		for more := true; more; {
+			var still []jobRow
+			err := s.query(ctx, func(db *gorm.DB) error {
+				rows, err := s.rows(db, stuckSelect, string(p), millis(n.now.Add(-after)), after.Milliseconds(), maxGroup)
+				if err != nil {
+					return err
+				}
+				still, err = s.scanJobs(rows)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			told, err := s.tellEach(ctx, still, n.now)
+			if err != nil {
+				return err
+			}
+			more = len(still) == maxGroup && told > 0
+		}
+	}
+	return nil
+}
+
+// tellEach says of those jobs that they are stuck, where they still are as they were read.
+func (s *Store) tellEach(ctx context.Context, still []jobRow, now time.Time) (told int, err error) {
+	err = s.inTx(ctx, func(tx *gorm.DB) error {
+		var events []rowEvent
+		for _, r := range still {
+			n, err := s.run(tx, `UPDATE jobs SET stuck_seq = seq WHERE id = ? AND seq = ? AND stuck_seq < seq AND phase = 'running' AND paused = 0`, r.id, r.seq())
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				events = append(events, rowEvent{r.id, job.StuckEvent(r.job, now)})
+			}
+		}
+		told = len(events)
+		return s.addEvents(tx, events)
+	})
+	return told, err
+}
+
+// openTroubles lists the open ones, the oldest first.
+func (s *Store) openTroubles(db *gorm.DB, sum *job.Summary) error {
+	rows, err := db.Raw(`SELECT budget, kind, since, opened_at, jobs, code, message FROM troubles WHERE opened_at IS NOT NULL ORDER BY opened_at, budget, kind`).Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var t job.Trouble
+		var since int64
+		var opened sql.NullInt64
+		if err := rows.Scan(&t.Budget, &t.Kind, &since, &opened, &t.Jobs, &t.Code, &t.Message); err != nil {
+			return err
+		}
+		t.Since, t.OpenedAt = instant(since), instantOrNil(opened)
+		sum.Troubles = append(sum.Troubles, t)
+	}
+	return rows.Err()
+}
