@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"migwatch/internal/secret"
+	"migwatch/internal/sink"
 )
 
 const (
@@ -40,6 +41,11 @@ func (l *loader) settings(r raw) Settings {
 	}
 	if r.FileURLs != nil {
 		s.FileURLs = *r.FileURLs
+	}
+	var wrong []error
+	s.Notify, wrong = sink.Parse(r.Notify)
+	for _, err := range wrong {
+		l.add("MIGWATCH_NOTIFY", "%s", err)
 	}
 	if !s.Heartbeat.IsZero() {
 		l.absolute("MIGWATCH_HEARTBEAT_URL", s.Heartbeat.Reveal())

@@ -11,6 +11,7 @@ import (
 
 	"migwatch/internal/dburl"
 	"migwatch/internal/secret"
+	"migwatch/internal/sink"
 )
 
 // Place is where the settings are to serve; defaults and demands differ.
@@ -47,6 +48,7 @@ type Settings struct {
 	PollTimeout time.Duration // longest one look may take
 	PollLease   time.Duration // how long a claim lasts if its holder dies
 
+	Notify       []sink.Sink   // who is told what happens
 	NotifyLink   string        // base URL of the page without a trailing slash, for links in messages; "" none
 	Heartbeat    secret.Text   // asked after each tick; hidden, as it carries its key
 	StuckAfter   time.Duration // how long a running job may show nothing new; 0: for ever
@@ -95,6 +97,12 @@ func (s Settings) Secrets() []secret.Text {
 	out := []secret.Text{
 		s.Database.URL, s.Database.Password, s.WeChat.AccessToken, s.WeChat.TokenURL, s.WeChat.AppSecret, s.WeChat.CallbackToken, s.Heartbeat,
 		s.Credentials.SecretID, s.Credentials.SecretKey, s.Credentials.SessionToken,
+	}
+	for _, k := range s.Notify {
+		out = append(append(out, k.URL, k.Key), k.Secrets...)
+		if k.Mail != nil {
+			out = append(out, k.Mail.Password)
+		}
 	}
 	for _, list := range [][]secret.Text{s.AdminKeys, s.ReadKeys, s.EncryptionKeys, s.WeChat.CallbackAESKeys} {
 		out = append(out, list...)

@@ -49,6 +49,7 @@ func full() map[string]string {
 		"MIGWATCH_WECHAT_RATE":              "0.5",
 		"MIGWATCH_DTS_URL":                  "https://dts.ap-shanghai-fsi.tencentcloudapi.com",
 		"MIGWATCH_DTS_RATE":                 "10",
+		"MIGWATCH_NOTIFY":                   "wecom://canary-robot?on=all\nsmtps://u:canary-word@h/?from=a@b&to=c@d",
 		"MIGWATCH_NOTIFY_LINK":              "https://page.example/m/",
 		"MIGWATCH_HEARTBEAT_URL":            "https://hc.example/ping/canary-uuid?x=1",
 		"MIGWATCH_STUCK_AFTER":              "0",
@@ -82,7 +83,7 @@ func TestLoadFull(t *testing.T) {
 	}
 	if !s.Cloud || !s.PublicRead || !s.FileURLs || s.LogLevel != slog.LevelDebug || s.WeChat.Rate != 0.5 || s.DTS.Rate != 10 ||
 		s.PollReserve != 2*time.Second || s.PollTimeout != 5*time.Second || s.PollLease != time.Minute ||
-		s.NotifyLink != "https://page.example/m" || s.StuckAfter != 0 || s.TroubleAfter != 20*time.Minute ||
+		s.NotifyLink != "https://page.example/m" || len(s.Notify) != 2 || s.Notify[0].Kind != "wecom" || s.StuckAfter != 0 || s.TroubleAfter != 20*time.Minute ||
 		s.RetainSnapshots != 30*24*time.Hour || s.RetainEvents != 7*24*time.Hour || !s.Keyring.CanSeal() {
 		t.Errorf("got %+v", s)
 	}
@@ -94,7 +95,8 @@ func TestLoadFull(t *testing.T) {
 	}
 	want := []string{
 		"mysql://mig:p%40ss%2Fw@db.internal:3306/migwatch?tls=true", "p@ss/w", "fixed-token", "https://tokens.example/get?key=abcdef",
-		"the-app-secret", "AAAAA", "https://hc.example/ping/canary-uuid?x=1", "AKIDexample", "key-example", "session-example", "admin-key-0123456789", "another-admin-key-01",
+		"the-app-secret", "AAAAA", "https://hc.example/ping/canary-uuid?x=1", "AKIDexample", "key-example", "session-example",
+		"https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=canary-robot", "canary-robot", "canary-word", "admin-key-0123456789", "another-admin-key-01",
 		"read-key-0123456789", encKey, aesKey, strings.Repeat("b", 43),
 	}
 	if diff := cmp.Diff(want, reveal(s.Secrets())); diff != "" {
@@ -226,7 +228,7 @@ func TestAll(t *testing.T) {
 	want := strings.Fields(`MIGWATCH_DATABASE_URL MIGWATCH_ADMIN_KEYS MIGWATCH_READ_KEYS MIGWATCH_PUBLIC_READ MIGWATCH_ENCRYPTION_KEYS
 		MIGWATCH_WECHAT_URL MIGWATCH_WECHAT_ACCESS_TOKEN MIGWATCH_WECHAT_TOKEN_URL MIGWATCH_WECHAT_APPID MIGWATCH_WECHAT_APPSECRET
 		MIGWATCH_WECHAT_CALLBACK_TOKEN MIGWATCH_WECHAT_CALLBACK_AES_KEYS MIGWATCH_WECHAT_RATE MIGWATCH_DTS_URL MIGWATCH_DTS_RATE
-		MIGWATCH_NOTIFY_LINK MIGWATCH_HEARTBEAT_URL MIGWATCH_STUCK_AFTER MIGWATCH_TROUBLE_AFTER
+		MIGWATCH_NOTIFY MIGWATCH_NOTIFY_LINK MIGWATCH_HEARTBEAT_URL MIGWATCH_STUCK_AFTER MIGWATCH_TROUBLE_AFTER
 		TENCENTCLOUD_SECRETID TENCENTCLOUD_SECRETKEY TENCENTCLOUD_SESSIONTOKEN
 		MIGWATCH_POLL_RESERVE MIGWATCH_POLL_TIMEOUT MIGWATCH_POLL_LEASE MIGWATCH_RETENTION_SNAPSHOTS MIGWATCH_RETENTION_EVENTS
 		MIGWATCH_FILE_URLS MIGWATCH_LOG_LEVEL`)

@@ -33,6 +33,7 @@ type raw struct {
 	DTSURL          string      `env:"MIGWATCH_DTS_URL" default:"the official host of the scope" doc:"base URL of the DTS API; finance regions have hosts of their own"`
 	DTSRate         float64     `env:"MIGWATCH_DTS_RATE" envDefault:"20" doc:"looks per second and region, over all instances"`
 
+	Notify       secret.Text   `env:"MIGWATCH_NOTIFY" doc:"sinks, separated by blanks or newlines: webhook+https://…, wecom://…, dingtalk://…, feishu://…, lark://…, slack://…, pagerduty://…, smtps://…"`
 	NotifyLink   string        `env:"MIGWATCH_NOTIFY_LINK" doc:"base URL of the page, for links in messages"`
 	HeartbeatURL secret.Text   `env:"MIGWATCH_HEARTBEAT_URL" doc:"asked with GET after each tick that worked; with POST and /fail behind its path, the reason in the body, after one that did not"`
 	StuckAfter   time.Duration `env:"MIGWATCH_STUCK_AFTER" envDefault:"6h" doc:"a running job that shows nothing new for so long is told as stuck, once per snapshot; 0: never"`

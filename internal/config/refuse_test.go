@@ -52,6 +52,7 @@ func TestLoadRefuses(t *testing.T) {
 		"undefined in a list":          {with(base, "MIGWATCH_ADMIN_KEYS", "admin-key-0123456789, undefined"), config.Local, "holds the word undefined"},
 		"unresolved":                   {with(base, "MIGWATCH_WECHAT_APPID", "x${env:APPID}"), config.Local, "unresolved ${env:…}"},
 		"undefined level":              {with(base, "MIGWATCH_LOG_LEVEL", "undefined"), config.Local, "MIGWATCH_LOG_LEVEL: holds the word undefined"},
+		"a sink of no kind":            {with(base, "MIGWATCH_NOTIFY", "wecom://k canary"), config.Poll, "MIGWATCH_NOTIFY: sink 2 is of no known kind"},
 		"a heartbeat that is no URL":   {with(base, "MIGWATCH_HEARTBEAT_URL", "canary"), config.Poll, "MIGWATCH_HEARTBEAT_URL: is not an absolute URL"},
 		"a link that is no URL":        {with(base, "MIGWATCH_NOTIFY_LINK", "page.example"), config.Poll, "MIGWATCH_NOTIFY_LINK: is not an absolute URL"},
 		"stuck before it began":        {with(base, "MIGWATCH_STUCK_AFTER", "-1h"), config.Poll, "MIGWATCH_STUCK_AFTER: is less than 0"},

@@ -25,7 +25,8 @@ var may = map[string][]string{
 	"internal/job":                    {},
 	"internal/secret":                 {},
 	"internal/dburl":                  {"internal/secret"},
-	"internal/config":                 {"internal/dburl", "internal/job", "internal/secret"},
+	"internal/sink":                   {"internal/job", "internal/secret"},
+	"internal/config":                 {"internal/sink", "internal/dburl", "internal/job", "internal/secret"},
 	"internal/emulator":               {},
 	"internal/cloudapi":               {"internal/job", "internal/secret"},
 	"internal/cloudapi/wechat":        {"internal/cloudapi", "internal/job", "internal/secret"},
@@ -76,6 +77,7 @@ var doors = map[string][]string{
 var impure = map[string][]string{
 	"internal/job":    {"os", "net", "net/http", "log", "log/slog", "math/rand", "math/rand/v2", "database/sql"},
 	"internal/dburl":  {"os", "net/http", "log", "math/rand", "math/rand/v2", "database/sql"},
+	"internal/sink":   {"os", "net/http", "log", "math/rand", "math/rand/v2", "database/sql"},
 	"internal/config": {"os", "net/http", "log", "math/rand", "math/rand/v2", "database/sql"},
 	"internal/secret": {"os", "net", "net/http", "math/rand", "math/rand/v2", "database/sql"},
 }

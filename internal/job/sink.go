@@ -26,6 +26,15 @@ func (f SinkFilter) Equal(g SinkFilter) bool {
 	return slices.Equal(f.On, g.On) && f.Provider == g.Provider && f.Scope == g.Scope
 }
 
+// Wants reports whether f chooses e.
+func (f SinkFilter) Wants(e Event) bool {
+	word := string(e.Type)
+	if e.Type == PhaseChanged {
+		word = string(e.To)
+	}
+	return slices.Contains(f.On, word) && (f.Provider == "" || f.Provider == e.Key.Provider) && (f.Scope == "" || f.Scope == e.Key.Scope)
+}
+
 // SinkState is how the telling of one sink goes.
 type SinkState struct {
 	Sink
