@@ -36,7 +36,9 @@ var may = map[string][]string{
 	"internal/store/storetest":        {"internal/job", "internal/secret", "internal/store"},
 	"internal/dbtest":                 {},
 	"internal/poller":                 {"internal/job"},
-	"internal/httpapi":                {"internal/job", "internal/secret"},
+	"internal/view":                   {"internal/job"},
+	"internal/notify":                 {"internal/job", "internal/secret", "internal/sink", "internal/view"},
+	"internal/httpapi":                {"internal/job", "internal/secret", "internal/view"},
 	"internal/web":                    {"internal/job", "internal/secret"},
 	"internal/metrics":                {"internal/job"},
 	"internal/scf":                    {},
@@ -77,6 +79,7 @@ var doors = map[string][]string{
 var impure = map[string][]string{
 	"internal/job":    {"os", "net", "net/http", "log", "log/slog", "math/rand", "math/rand/v2", "database/sql"},
 	"internal/dburl":  {"os", "net/http", "log", "math/rand", "math/rand/v2", "database/sql"},
+	"internal/view":   {"os", "net", "net/http", "log", "math/rand", "math/rand/v2", "database/sql"},
 	"internal/sink":   {"os", "net/http", "log", "math/rand", "math/rand/v2", "database/sql"},
 	"internal/config": {"os", "net/http", "log", "math/rand", "math/rand/v2", "database/sql"},
 	"internal/secret": {"os", "net", "net/http", "math/rand", "math/rand/v2", "database/sql"},

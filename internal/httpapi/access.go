@@ -17,7 +17,7 @@ func needs(pattern string) secret.Role {
 	switch {
 	case !strings.HasPrefix(p, "/v1/"):
 		return secret.RoleNone
-	case method == http.MethodGet:
+	case method == http.MethodGet && p != sinksPath:
 		return secret.RoleRead
 	default:
 		return secret.RoleAdmin

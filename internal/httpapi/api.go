@@ -40,6 +40,8 @@ type Options struct {
 	// Page answers a person who came to a path outside /v1/ that cannot be answered; err has GetStatus, and a
 	// text that may be shown. nil: everybody is answered with a problem.
 	Page func(w http.ResponseWriter, r *http.Request, err error)
+	// News gives a channel that is closed when this process next commits something. nil: it writes nothing.
+	News func() <-chan struct{}
 	// RequestID gives the platform's ID of the request, empty where there is none. May be nil.
 	RequestID func(context.Context) string
 }
@@ -49,6 +51,7 @@ type API struct {
 	opt      Options
 	mux      *http.ServeMux
 	document func() []byte
+	feed     feed
 	guesses  chan struct{} // a place for each wrong key whose answer waits
 }
 
@@ -61,7 +64,7 @@ func New(o Options) *API {
 	if o.WrongKeys == nil {
 		o.WrongKeys = NewRefusals(o.Log, "wrong API keys were presented")
 	}
-	a := &API{opt: o, mux: http.NewServeMux(), guesses: make(chan struct{}, slowGuesses)}
+	a := &API{opt: o, mux: http.NewServeMux(), guesses: make(chan struct{}, slowGuesses), feed: feed{open: o.Open, news: o.News}}
 	a.document = sync.OnceValue(func() []byte { return document(o.Version) })
 	a.mux.HandleFunc("/", a.missed)
 	a.routes(newHuma(a, o.Version), false)

@@ -11,6 +11,7 @@ import (
 
 	"migwatch/internal/job"
 	"migwatch/internal/secret"
+	"migwatch/internal/view"
 )
 
 // One remembered job: what is measured is the way of a request through the API, not a store.
@@ -68,13 +69,13 @@ func bareMux() http.Handler {
 			http.Error(w, "no", http.StatusNotFound)
 			return
 		}
-		send(w, viewJob(j, exampleTime, false))
+		send(w, view.NewJob(j, exampleTime, false))
 	})
 	mux.HandleFunc("GET /v1/jobs", func(w http.ResponseWriter, r *http.Request) {
 		jobs, _ := s.Jobs(r.Context(), job.Filter{Provider: job.Provider(r.URL.Query().Get("provider"))}, nil, 50)
 		list := jobList{}
 		for _, j := range jobs {
-			list.Items = append(list.Items, viewJob(j.Job, exampleTime, false))
+			list.Items = append(list.Items, view.NewJob(j.Job, exampleTime, false))
 		}
 		send(w, list)
 	})

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"migwatch/internal/job"
+	"migwatch/internal/view"
 )
 
 const discoveryPath = "/v1/discoveries/{provider}/{scope}"
@@ -19,7 +20,7 @@ type discoveryView struct {
 	WatchedAt   string       `json:"watched_at" format:"date-time" doc:"since when it is discovered"`
 	Jobs        int64        `json:"jobs" doc:"watched jobs of this provider and scope"`
 	LastSweepAt *string      `json:"last_sweep_at" format:"date-time" doc:"when a sweep last came to the end of the list; null before the first"`
-	Polling     pollingView  `json:"polling" doc:"how the sweeps go, as a job has it"`
+	Polling     view.Polling `json:"polling" doc:"how the sweeps go, as a job has it"`
 }
 
 type discoveryList struct {
@@ -29,8 +30,8 @@ type discoveryList struct {
 
 func viewDiscovery(d job.Discovery) discoveryView {
 	return discoveryView{
-		Provider: d.Provider, Scope: d.Scope, Paused: d.Paused, Finished: d.Finished, WatchedAt: stamp(d.WatchedAt), Jobs: d.Jobs,
-		LastSweepAt: stampIf(d.SweptAt), Polling: viewPolling(d.Polling),
+		Provider: d.Provider, Scope: d.Scope, Paused: d.Paused, Finished: d.Finished, WatchedAt: view.Stamp(d.WatchedAt), Jobs: d.Jobs,
+		LastSweepAt: view.StampIf(d.SweptAt), Polling: view.NewPolling(d.Polling),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"migwatch/internal/job"
+	"migwatch/internal/view"
 )
 
 // The examples of /openapi.json are made by the views, so that they cannot disagree with answers.
@@ -42,11 +43,11 @@ func exampleWeChat() job.Job {
 	}
 }
 
-func exampleJob() any { return viewJob(exampleFailed(), exampleTime, false) }
+func exampleJob() any { return view.NewJob(exampleFailed(), exampleTime, false) }
 
 func exampleNewJob() any {
 	j := exampleFailed()
-	return viewJob(job.Job{
+	return view.NewJob(job.Job{
 		Key: j.Key, Label: j.Label, Phase: job.Pending, WatchedAt: exampleTime, ChangedAt: exampleTime,
 		Polling: job.Polling{NextAt: &exampleTime},
 	}, exampleTime, false)
@@ -56,7 +57,7 @@ func exampleJobs() any {
 	j := exampleFailed()
 	next := placeCursor(job.Place{ChangedAt: exampleTime, Row: 7}, digest())
 	return jobList{
-		Items:      []jobView{viewJob(j, exampleTime, false), viewJob(exampleWeChat(), exampleTime, false)},
+		Items:      []view.Job{view.NewJob(j, exampleTime, false), view.NewJob(exampleWeChat(), exampleTime, false)},
 		NextCursor: &next,
 	}
 }
@@ -68,7 +69,7 @@ func exampleSnapshots() snapshotList {
 		Seq: 3, FirstObservedAt: exampleTime.Add(-5 * time.Minute), LastObservedAt: exampleTime.Add(-time.Minute), Observations: 7,
 		Seen: job.Seen{Phase: job.Running, Status: "running", Progress: &progress, RequestID: "336448b0-2a45-4be4-8356-c245eab5784f"},
 	}
-	return snapshotList{Items: []snapshotView{viewSnapshot(*j.Latest), viewSnapshot(before)}}
+	return snapshotList{Items: []view.Snapshot{view.NewSnapshot(*j.Latest), view.NewSnapshot(before)}}
 }
 
 func exampleHistory() any { return exampleSnapshots() }
@@ -81,8 +82,8 @@ func exampleNDJSON() any {
 
 func exampleEvents() any {
 	j := exampleFailed()
-	e := job.Event{ID: 17, Key: j.Key, From: job.Running, To: job.Failed, At: exampleTime, Seq: 4, Message: j.Latest.Message}
-	return eventList{Items: []eventView{viewEvent(e)}}
+	e := job.Event{ID: 17, Type: job.PhaseChanged, Jobs: 1, Key: j.Key, From: job.Running, To: job.Failed, At: exampleTime, Seq: 4, Message: j.Latest.Message}
+	return eventList{Items: []view.Event{view.NewEvent(e)}}
 }
 
 func exampleSummary() any {
@@ -91,6 +92,7 @@ func exampleSummary() any {
 			job.WeChat: {job.Succeeded: 1}, job.DTS: {job.Failed: 1, job.Running: 2},
 		},
 		Watched: 4, Failing: 1, ByKind: map[job.Kind]int64{job.Throttled: 1}, OldestAt: &exampleTime,
+		Troubles: []job.Trouble{{Budget: "wechat", Kind: job.Forbidden, Since: exampleTime, OpenedAt: &exampleTime, Jobs: 40, Code: "61004", Message: "access clientip is not registered"}},
 		LastTick: &job.Tick{
 			StartedAt: exampleTime, FinishedAt: exampleTime.Add(412 * time.Millisecond),
 			Claimed: 3, Recorded: 3, Changed: 2, Notified: 2,

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"migwatch/internal/job"
+	"migwatch/internal/view"
 )
 
 // exported is a page of history in one of the formats. It is bounded by the page.
@@ -33,7 +34,7 @@ const csvHeader = "seq,phase,status,progress,check_flag,error_code,message,recor
 	"request_id,first_observed_at,last_observed_at,observations,step\r\n"
 
 // csvOf is RFC 4180. encoding/csv will not do: with CRLF it rewrites line ends inside cells.
-func csvOf(rows []snapshotView) []byte {
+func csvOf(rows []view.Snapshot) []byte {
 	b := []byte(csvHeader)
 	for _, r := range rows {
 		b = appendNumber(b, &r.Seq)

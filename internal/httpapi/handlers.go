@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"migwatch/internal/job"
+	"migwatch/internal/view"
 )
 
 func (a *API) listJobs(ctx context.Context, in *jobsInput) (*reply, error) {
@@ -18,11 +19,11 @@ func (a *API) listJobs(ctx context.Context, in *jobsInput) (*reply, error) {
 		return nil, err
 	}
 	jobs, more := page(jobs, in.Limit)
-	list := jobList{Items: make([]jobView, 0, len(jobs))}
+	list := jobList{Items: make([]view.Job, 0, len(jobs))}
 	cache := cacheReads
 	for _, j := range jobs {
 		v := a.view(ctx, j.Job)
-		if v.showsURL() {
+		if v.ShowsURL() {
 			cache = cacheNever
 		}
 		list.Items = append(list.Items, v)
@@ -47,8 +48,8 @@ func page[T any](rows []T, limit int) ([]T, bool) {
 }
 
 // view shows file URLs to those who presented an admin key, where the settings allow it.
-func (a *API) view(ctx context.Context, j job.Job) jobView {
-	return viewJob(j, a.opt.Now(), a.opt.FileURLs && frameOf(ctx).admin)
+func (a *API) view(ctx context.Context, j job.Job) view.Job {
+	return view.NewJob(j, a.opt.Now(), a.opt.FileURLs && frameOf(ctx).admin)
 }
 
 func (a *API) getJob(ctx context.Context, in *jobInput) (*reply, error) {
@@ -62,7 +63,7 @@ func (a *API) getJob(ctx context.Context, in *jobInput) (*reply, error) {
 	}
 	v := a.view(ctx, j)
 	rep := read(v)
-	if v.showsURL() {
+	if v.ShowsURL() {
 		rep.cache = cacheNever
 	}
 	return rep.tagged(in.IfNoneMatch), nil
@@ -82,9 +83,9 @@ func (a *API) history(ctx context.Context, in *historyInput) (*reply, error) {
 		return nil, err
 	}
 	rows, more := page(rows, in.Limit)
-	list := snapshotList{Items: make([]snapshotView, 0, len(rows))}
+	list := snapshotList{Items: make([]view.Snapshot, 0, len(rows))}
 	for _, r := range rows {
-		list.Items = append(list.Items, viewSnapshot(r))
+		list.Items = append(list.Items, view.NewSnapshot(r))
 	}
 	link := ""
 	if more {
@@ -102,14 +103,14 @@ func (a *API) events(ctx context.Context, in *eventsInput) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.Events(ctx, in.filter(), in.after, in.Limit+1)
+	rows, err := a.await(ctx, s, in)
 	if err != nil {
 		return nil, err
 	}
 	rows, more := page(rows, in.Limit)
-	list := eventList{Items: make([]eventView, 0, len(rows))}
+	list := eventList{Items: make([]view.Event, 0, len(rows))}
 	for _, e := range rows {
-		list.Items = append(list.Items, viewEvent(e))
+		list.Items = append(list.Items, view.NewEvent(e))
 	}
 	link := ""
 	if more {

@@ -13,13 +13,14 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"migwatch/internal/job"
+	"migwatch/internal/view"
 )
 
 // The inputs say in tags what OpenAPI tells and huma checks; their Resolve checks the rest, so that a
 // handler gets only what is valid. Embedded parts are exported because huma skips others.
 
 // parameters are all query parameters of all routes; only phase may repeat.
-var parameters = []string{"provider", "scope", "phase", "q", "limit", "cursor", "since", "until", "order", "after"}
+var parameters = []string{"provider", "scope", "phase", "q", "limit", "cursor", "since", "until", "order", "after", "job_id", "type", "wait"}
 
 // checkQuery refuses queries that two readers could read differently. Parameters that no route knows
 // are let pass: gateways add some.
@@ -37,7 +38,7 @@ func checkQuery(r *http.Request) error {
 		if !slices.Contains(parameters, name) {
 			continue
 		}
-		if len(values) > 1 && name != "phase" {
+		if len(values) > 1 && name != "phase" && name != "type" {
 			return invalidProblem(invalid("query."+name, "is given more than once"))
 		}
 		for _, v := range values {
@@ -187,7 +188,7 @@ func (in *historyInput) Resolve(c huma.Context) []error {
 	if in.Since != "" && in.Until != "" && !in.span.Since.Before(in.span.Until) {
 		errs = append(errs, invalid("query.until", "is not after since"))
 	}
-	in.of = digest(in.key().String(), stamp(in.span.Since), stamp(in.span.Until), in.Order)
+	in.of = digest(in.key().String(), view.Stamp(in.span.Since), view.Stamp(in.span.Until), in.Order)
 	if in.Cursor != "" {
 		at, err := readCursor(in.Cursor, historyList, in.of)
 		if err != nil || at.a < 1 {
@@ -209,15 +210,30 @@ func instant(s string) time.Time {
 
 type eventsInput struct {
 	JobFilter
-	After string `query:"after" pattern:"^[0-9]{1,19}$" patternDescription:"an event's ID" example:"17" doc:"the ID of the last event you saw; absent: from the beginning"`
-	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"how many to list at most"`
+	JobID string   `query:"job_id" maxLength:"64" doc:"only events of jobs with this ID"`
+	Type  []string `query:"type,explode" enum:"phase,stuck,trouble" nullable:"false" doc:"only events of this type; may repeat"`
+	Wait  int      `query:"wait" minimum:"0" maximum:"25" default:"0" doc:"seconds to wait for an event where there is none yet"`
+	After string   `query:"after" pattern:"^[0-9]{1,19}$" patternDescription:"an event's ID" example:"17" doc:"the ID of the last event you saw; absent: from the beginning"`
+	Limit int      `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"how many to list at most"`
 
-	after int64
+	after  int64
+	chosen job.Filter
 }
 
 // Resolve checks what huma cannot.
-func (in *eventsInput) Resolve(huma.Context) []error {
+func (in *eventsInput) Resolve(c huma.Context) []error {
 	errs := in.check()
+	in.chosen = in.filter()
+	in.chosen.ID = in.JobID
+	for _, word := range frameOf(c.Context()).query["type"] { // not in.Type: huma drops them all when the first is empty
+		switch one := job.EventType(word); {
+		case word == "":
+		case slices.Contains(job.EventTypes, one):
+			in.chosen.Types = append(in.chosen.Types, one)
+		case len(in.Type) == 0:
+			errs = append(errs, invalid("query.type", "has an unknown type"))
+		}
+	}
 	if in.After == "" {
 		return errs
 	}

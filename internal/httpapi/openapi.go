@@ -50,6 +50,7 @@ func document(version string) []byte {
 	}}
 	o.Components.Headers = headers()
 	a.routes(h, true)
+	allowNull(o.Components.Schemas.Map())
 	for _, p := range o.Paths["/v1/events"].Get.Parameters {
 		p.Schema.PatternDescription = "" // for messages; OpenAPI has no such word
 	}
@@ -155,29 +156,14 @@ func schemaName(t reflect.Type, hint string) string {
 	return strings.TrimSuffix(huma.DefaultSchemaNamer(t, hint), "View")
 }
 
-// orNull lets properties that are objects be null: huma's tags cannot say it of a reference.
-func orNull(s *huma.Schema, names ...string) *huma.Schema {
-	for _, n := range names {
-		p := s.Properties[n]
-		s.Properties[n] = &huma.Schema{
-			Description: p.Description,
-			AnyOf:       []*huma.Schema{{Ref: p.Ref}, {Type: "null"}},
+// orNull are the properties that are objects and may be null, by schema: huma's tags cannot say it of a reference.
+var orNull = map[string][]string{"Job": {"latest", "file", "lag"}, "Polling": {"last_error"}, "Summary": {"last_tick"}}
+
+func allowNull(schemas map[string]*huma.Schema) {
+	for name, properties := range orNull {
+		for _, n := range properties {
+			p := schemas[name].Properties[n]
+			schemas[name].Properties[n] = &huma.Schema{Description: p.Description, AnyOf: []*huma.Schema{{Ref: p.Ref}, {Type: "null"}}}
 		}
 	}
-	return s
-}
-
-// TransformSchema says which properties may be null.
-func (*jobView) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	return orNull(s, "latest", "file", "lag")
-}
-
-// TransformSchema says which properties may be null.
-func (*pollingView) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	return orNull(s, "last_error")
-}
-
-// TransformSchema says which properties may be null.
-func (*summaryView) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	return orNull(s, "last_tick")
 }

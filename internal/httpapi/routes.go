@@ -6,6 +6,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"migwatch/internal/view"
 )
 
 const jobPath = "/v1/jobs/{provider}/{scope}/{job_id}"
@@ -35,6 +37,7 @@ func (a *API) routes(h huma.API, documented bool) {
 	on(a, h, documented, routeJob, a.getJob)
 	on(a, h, documented, routeHistory, a.history)
 	on(a, h, documented, routeEvents, a.events)
+	on(a, h, documented, routeSinks, a.listSinks)
 	on(a, h, documented, routeSummary, a.summary)
 	on(a, h, documented, routeWatch, a.watch)
 	on(a, h, documented, routeUnwatch, a.unwatch)
@@ -89,7 +92,7 @@ var (
 		summary: "One job with its latest snapshot",
 		about:   "Has an `ETag`; with it in `If-None-Match` the answer is 304 while nothing has changed.",
 		answers: []success{
-			{status: 200, means: "The job.", body: jobView{}, headers: "Cache-Control Vary ETag", example: exampleJob},
+			{status: 200, means: "The job.", body: view.Job{}, headers: "Cache-Control Vary ETag", example: exampleJob},
 			{status: 304, means: "The job is as the client has it.", headers: "Cache-Control Vary ETag"},
 		},
 		problems: []code{codeJobNotFound},
@@ -107,8 +110,8 @@ var (
 	}
 	routeEvents = route{
 		id: "list-events", method: http.MethodGet, path: "/v1/events", tag: "events",
-		summary: "Changes of phase over all jobs",
-		about: "Oldest first. A client that keeps the last event's `id` and passes it as `after` misses none, whatever commits beside it. " +
+		summary: "What happened, over all jobs",
+		about: "Oldest first: changes of phase, jobs that stand still for too long, and troubles of polling. With `wait` an answer that would be empty waits for so many seconds. A client that keeps the last event's `id` and passes it as `after` misses none, whatever commits beside it. " +
 			"`next_cursor` is that ID when there are more now, else null.",
 		answers: []success{{status: 200, means: "A page of events.", body: eventList{}, headers: "Cache-Control Vary Link", example: exampleEvents}},
 	}
@@ -122,8 +125,8 @@ var (
 		summary: "Watch a job, or change its label or pause",
 		about:   "Idempotent. A new job is due at once. The body and both its fields are optional; what is absent stays as it is.",
 		answers: []success{
-			{status: 201, means: "The job is new.", body: jobView{}, headers: "Location", example: exampleNewJob},
-			{status: 200, means: "The job was known.", body: jobView{}, example: exampleJob},
+			{status: 201, means: "The job is new.", body: view.Job{}, headers: "Location", example: exampleNewJob},
+			{status: 200, means: "The job was known.", body: view.Job{}, example: exampleJob},
 		},
 		problems: []code{codeTooLarge, codeMediaType, codeBadRequest, codeTimeout},
 	}
@@ -137,7 +140,7 @@ var (
 		id: "poll-job", method: http.MethodPost, path: jobPath + "/poll", tag: "jobs",
 		summary:  "Make a job due now, final or not",
 		about:    "The next tick looks at it. A finished WeChat export gets a fresh file URL that way.",
-		answers:  []success{{status: 202, means: "It is due.", body: jobView{}, example: exampleNewJob}},
+		answers:  []success{{status: 202, means: "It is due.", body: view.Job{}, example: exampleNewJob}},
 		problems: []code{codeJobNotFound, codeJobPaused},
 	}
 	routeHealth = route{

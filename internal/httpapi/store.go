@@ -15,9 +15,11 @@ type Store interface {
 	Job(ctx context.Context, k job.Key) (job.Job, error)
 	// History lists at most limit snapshots of one job.
 	History(ctx context.Context, k job.Key, s job.Span, limit int) ([]job.Snapshot, error)
-	// Events lists at most limit events with IDs beyond after, oldest first. Only Provider and Scope
-	// of f count.
+	// Events lists at most limit events with IDs beyond after, oldest first.
 	Events(ctx context.Context, f job.Filter, after int64, limit int) ([]job.Event, error)
+	// LastEvent is the ID of the newest event; 0: there is none.
+	LastEvent(ctx context.Context) (int64, error)
+	Sinks(ctx context.Context) ([]job.SinkState, error)
 	Summary(ctx context.Context) (job.Summary, error)
 	// Watch reports whether the job is new.
 	Watch(ctx context.Context, k job.Key, c job.Change) (j job.Job, created bool, err error)

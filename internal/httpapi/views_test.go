@@ -8,6 +8,7 @@ import (
 
 	"migwatch/internal/job"
 	"migwatch/internal/secret"
+	"migwatch/internal/view"
 )
 
 func TestStamps(t *testing.T) {
@@ -19,7 +20,7 @@ func TestStamps(t *testing.T) {
 		{time.Date(2026, 1, 2, 3, 4, 5, 987_654_321, time.UTC), "2026-01-02T03:04:05.987Z"},
 		{time.Date(2026, 1, 1, 3, 4, 5, 10_000_000, time.FixedZone("", 8*3600)), "2025-12-31T19:04:05.010Z"},
 	} {
-		if got := stamp(test.at); got != test.want {
+		if got := view.Stamp(test.at); got != test.want {
 			t.Errorf("%s, want %s", got, test.want)
 		}
 	}
@@ -40,14 +41,14 @@ func TestFileViews(t *testing.T) {
 		{"kept as none", job.File{URL: secret.Text{}, ExpiresAt: soon}, true, `{"available":true,"expires_at":"2026-03-01T08:00:00.001Z","url":null}`},
 		{"end unknown", job.File{URL: secret.New("https://x")}, true, `{"available":false,"expires_at":null,"url":null}`},
 	} {
-		got := strings.TrimSpace(string(encode(viewFile(test.file, exampleTime, test.show))))
+		got := strings.TrimSpace(string(encode(view.NewFile(test.file, exampleTime, test.show))))
 		if got != test.want {
 			t.Errorf("%s: %s, want %s", test.name, got, test.want)
 		}
 	}
 	j := exampleFailed()
 	j.File = &job.File{URL: secret.New("https://x"), ExpiresAt: soon}
-	if v := viewJob(j, exampleTime, true); v.File != nil {
+	if v := view.NewJob(j, exampleTime, true); v.File != nil {
 		t.Error("a DTS job has a file")
 	}
 }
@@ -58,12 +59,12 @@ func TestEveryKeyIsAlwaysThere(t *testing.T) {
 		v    any
 		want string
 	}{
-		"job":      {viewJob(job.Job{}, exampleTime, true), "provider scope job_id label paused name phase final watched_at changed_at created_at started_at ended_at lag eta latest file polling next_at last_attempt_at failures last_error"},
-		"snapshot": {viewSnapshot(job.Snapshot{}), "seq phase status progress check_flag error_code message step records_succeeded records_failed request_id first_observed_at last_observed_at observations"},
-		"event":    {viewEvent(job.Event{}), "id provider scope job_id from to at seq message"},
-		"file":     {viewFile(job.File{}, exampleTime, true), "available expires_at url"},
-		"failure":  {failureView{}, "kind code message request_id at"},
-		"list":     {jobList{Items: []jobView{}}, "items next_cursor"},
+		"job":      {view.NewJob(job.Job{}, exampleTime, true), "provider scope job_id label paused name phase final watched_at changed_at created_at started_at ended_at lag eta latest file polling next_at last_attempt_at failures last_error"},
+		"snapshot": {view.NewSnapshot(job.Snapshot{}), "seq phase status progress check_flag error_code message step records_succeeded records_failed request_id first_observed_at last_observed_at observations"},
+		"event":    {view.NewEvent(job.Event{}), "id type provider scope job_id from to at seq message jobs"},
+		"file":     {view.NewFile(job.File{}, exampleTime, true), "available expires_at url"},
+		"failure":  {view.Failure{}, "kind code message request_id at"},
+		"list":     {jobList{Items: []view.Job{}}, "items next_cursor"},
 	} {
 		var keys []string
 		d := json.NewDecoder(strings.NewReader(string(encode(test.v))))
@@ -115,11 +116,11 @@ func TestViewAbout(t *testing.T) {
 	at, seconds := exampleTime.Add(-time.Hour), int64(2)
 	j := job.Job{Key: job.Key{Provider: job.DTSMigration}, ETA: &exampleTime, About: job.About{Name: "orders", CreatedAt: &at, StartedAt: &at, Lag: &job.Lag{Seconds: &seconds, At: at}},
 		Latest: &job.Snapshot{Seen: job.Seen{Step: "sinker"}}}
-	v := viewJob(j, exampleTime.Add(-time.Second), false)
-	if *v.Name != "orders" || *v.CreatedAt != stamp(at) || *v.StartedAt != stamp(at) || v.EndedAt != nil || *v.Lag.Seconds != 2 || v.Lag.Megabytes != nil || v.Lag.At != stamp(at) || *v.ETA != stamp(exampleTime) || *v.Latest.Step != "sinker" {
+	v := view.NewJob(j, exampleTime.Add(-time.Second), false)
+	if *v.Name != "orders" || *v.CreatedAt != view.Stamp(at) || *v.StartedAt != view.Stamp(at) || v.EndedAt != nil || *v.Lag.Seconds != 2 || v.Lag.Megabytes != nil || v.Lag.At != view.Stamp(at) || *v.ETA != view.Stamp(exampleTime) || *v.Latest.Step != "sinker" {
 		t.Errorf("%s", encode(v))
 	}
-	if v := viewJob(j, exampleTime, false); v.ETA != nil {
+	if v := view.NewJob(j, exampleTime, false); v.ETA != nil {
 		t.Errorf("an ETA that is over: %s", *v.ETA)
 	}
 }

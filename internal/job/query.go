@@ -3,6 +3,7 @@ package job
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -63,6 +64,12 @@ type Filter struct {
 	Text     string      // part of the job ID, the scope or the label, ASCII case ignored
 	ID       string      // of events
 	Types    []EventType // of events
+}
+
+// Has reports whether f chooses the event e.
+func (f Filter) Has(e Event) bool {
+	return (f.Provider == "" || f.Provider == e.Key.Provider) && (f.Scope == "" || f.Scope == e.Key.Scope) && (f.ID == "" || f.ID == e.Key.ID) &&
+		(len(f.Types) == 0 || slices.Contains(f.Types, e.Type))
 }
 
 // Place is a job's place in the list that has the most recently changed first.

@@ -134,6 +134,17 @@ func (s *Store) Events(ctx context.Context, f job.Filter, after int64, limit int
 	return list, nil
 }
 
+// LastEvent is the ID of the newest event that was ever written; 0: none was.
+func (s *Store) LastEvent(ctx context.Context) (last int64, err error) {
+	err = s.query(ctx, func(db *gorm.DB) error {
+		return db.Raw(`SELECT value FROM sequences WHERE name = 'events'`).Row().Scan(&last)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read the last event: %w", err)
+	}
+	return last, nil
+}
+
 func scanEvent(rows scanner) (e job.Event, err error) {
 	var at int64
 	err = rows.Scan(&e.ID, &e.Key.Provider, &e.Key.Scope, &e.Key.ID, &e.From, &e.To, &at, &e.Seq, &e.Message, &e.Type, &e.Jobs)
