@@ -331,7 +331,21 @@ func TestJSONComesBack(t *testing.T) {
 	if err := r.store.Finish(ctx, job.Tick{Claimed: 1, Recorded: 1}, time.Second); err != nil {
 		t.Fatal(err)
 	}
+	if _, _, err := r.admin.Watch(ctx, dtsJob, client.Change{}); err != nil {
+		t.Fatal(err)
+	}
+	claims, err := r.store.Claim(ctx, "dts/ap-shanghai", 1, time.Minute)
+	if err != nil || len(claims) != 1 {
+		t.Fatal(claims, err)
+	}
+	if _, err := r.store.Record(ctx, []job.Outcome{job.Settle(claims[0], nil, &job.LookError{Kind: job.Forbidden, Code: "no"}, claims[0].At)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(r.store.Notice(ctx, 0, 0), r.store.KeepSinks(ctx, []job.Sink{{ID: "a", Version: "a", Kind: "wecom", Name: "ops", Filter: job.SinkFilter{On: []string{"failed"}, Scope: "env-1"}}})); err != nil {
+		t.Fatal(err)
+	}
 	for path, v := range map[string]any{
+		"/v1/sinks": new(client.Page[client.Sink]), "/v1/events?type=trouble": new(client.Page[client.Event]),
 		"/v1/jobs/" + wechatJob.String(): new(client.Job), "/v1/jobs": new(client.Page[client.Job]), "/v1/summary": new(client.Summary),
 		"/v1/jobs/" + wechatJob.String() + "/history": new(client.Page[client.Snapshot]), "/v1/events": new(client.Page[client.Event]),
 	} {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 )
 
 // jobsPath is the root of all jobs.
@@ -146,10 +147,13 @@ type EventFilter struct {
 	After    string // the ID of the last event that was seen
 	Provider string
 	Scope    string
-	PageSize int // 1–500; 0: the server's default, 50
+	JobID    string
+	Types    []string      // "phase", "stuck", "trouble"
+	Wait     time.Duration // how long the server waits for an event where there is none yet, in whole seconds; 25 s at most
+	PageSize int           // 1–500; 0: the server's default, 50
 }
 
-// Events lists changes of phase, the oldest first, until there is no more for now. Who goes on with
+// Events lists what happened, the oldest first, until there is no more for now. Who goes on with
 // After set to the last one's ID misses none.
 func (c *Client) Events(ctx context.Context, f EventFilter) iter.Seq2[Event, error] {
 	return each(func(cursor string) (Page[Event], error) {
@@ -163,9 +167,24 @@ func (c *Client) Events(ctx context.Context, f EventFilter) iter.Seq2[Event, err
 // EventsPage is one page of Events.
 func (c *Client) EventsPage(ctx context.Context, f EventFilter) (Page[Event], error) {
 	var page Page[Event]
-	q := values("after", f.After, "provider", f.Provider, "scope", f.Scope)
+	q := values("after", f.After, "provider", f.Provider, "scope", f.Scope, "job_id", f.JobID)
+	for _, one := range f.Types {
+		q.Add("type", one)
+	}
+	if f.Wait > 0 {
+		q.Set("wait", strconv.Itoa(int(f.Wait/time.Second)))
+	}
 	err := c.get(ctx, "/v1/events", paged(q, f.PageSize), &page)
 	return page, err
+}
+
+// Sinks lists where events are sent. It needs an admin key.
+func (c *Client) Sinks(ctx context.Context) ([]Sink, error) {
+	var list struct {
+		Items []Sink `json:"items"`
+	}
+	err := c.get(ctx, "/v1/sinks", nil, &list)
+	return list.Items, err
 }
 
 // Summary counts over all jobs and tells of the last tick.

@@ -130,20 +130,22 @@ type Failure struct {
 	At        time.Time `json:"at"`
 }
 
-// Event is one change of phase of one job.
+// Event is something that happened.
 type Event struct {
-	ID       string    `json:"id"` // ascends in the order of commits
+	ID       string    `json:"id"`   // ascends in the order of commits
+	Type     string    `json:"type"` // "phase": a job's change of phase; "stuck": it stands still for too long; "trouble": polls of many jobs fail for one reason, or do so no longer
 	Provider string    `json:"provider"`
 	Scope    string    `json:"scope"`
-	JobID    string    `json:"job_id"`
-	From     Phase     `json:"from"`
-	To       Phase     `json:"to"`
+	JobID    string    `json:"job_id"` // "" of a trouble
+	From     Phase     `json:"from"`   // of a trouble: "clear", or the kind of failed poll that is over
+	To       Phase     `json:"to"`     // of a trouble: the kind of failed poll, or "clear"
 	At       time.Time `json:"at"`
-	Seq      int64     `json:"seq"` // the snapshot that brought it
+	Seq      *int64    `json:"seq"` // the snapshot that brought it, or that lasts; nil of a trouble
 	Message  string    `json:"message"`
+	Jobs     int64     `json:"jobs"` // how many jobs it concerns
 }
 
-// Key is the name of the job that changed.
+// Key is the name of the job it concerns.
 func (e Event) Key() Key { return Key{e.Provider, e.Scope, e.JobID} }
 
 // Summary counts what is watched.
@@ -155,7 +157,45 @@ type Summary struct {
 	OldestDueAt   *time.Time                 `json:"oldest_due_at"` // nil: none is due
 	Failing       int64                      `json:"failing"`       // the last look failed
 	FailingByKind map[string]int64           `json:"failing_by_kind"`
-	LastTick      *Tick                      `json:"last_tick"` // nil before the first
+	Troubles      []Trouble                  `json:"troubles"`      // the open ones, the oldest first
+	SinksFailing  int64                      `json:"sinks_failing"` // stopped, or the last sending failed
+	LastTick      *Tick                      `json:"last_tick"`     // nil before the first
+}
+
+// Trouble is that polls of many jobs fail for one reason.
+type Trouble struct {
+	Provider string    `json:"provider"`
+	Scope    string    `json:"scope"` // "" where all scopes share one rate limit
+	Kind     string    `json:"kind"`  // as Failure has it
+	Since    time.Time `json:"since"`
+	OpenedAt time.Time `json:"opened_at"` // when it was told
+	Jobs     int64     `json:"jobs"`      // how many it concerned then
+	Code     string    `json:"code"`
+	Message  string    `json:"message"`
+}
+
+// Sink is where events are sent, and how that goes.
+type Sink struct {
+	Kind         string     `json:"kind"` // webhook, wecom, dingtalk, feishu, lark, slack, pagerduty or mail
+	Name         string     `json:"name"`
+	Filter       SinkFilter `json:"filter"`
+	Behind       int64      `json:"behind"`  // events that it has still to be told, or to pass over
+	Told         int64      `json:"told"`    // events that it took
+	Dropped      int64      `json:"dropped"` // events that were given up after three days
+	Failures     int64      `json:"failures"`
+	FailingSince *time.Time `json:"failing_since"`
+	NextAt       *time.Time `json:"next_at"` // nothing is sent before; nil: at once
+	LastSentAt   *time.Time `json:"last_sent_at"`
+	LastError    *string    `json:"last_error"`
+	Stopped      bool       `json:"stopped"` // its address is gone or wrong: nothing is sent until that changes
+	LastSeenAt   time.Time  `json:"last_seen_at"`
+}
+
+// SinkFilter chooses the events of one sink.
+type SinkFilter struct {
+	On       []string `json:"on"` // phases, "stuck", "trouble"
+	Provider *string  `json:"provider"`
+	Scope    *string  `json:"scope"`
 }
 
 // Tick is what one invocation of the poll function did.
