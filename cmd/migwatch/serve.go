@@ -44,12 +44,21 @@ func (cmd *serveCmd) Run(ctx context.Context, sh *shell) error {
 	}
 	log, env := app.NewLog(sh.out), sh.settingsEnv()
 	log.Use(s)
-	server := &api.Server{Log: log, Place: config.Local, Local: local.Loopback(l)}
-	ticker := &tick.Ticker{Log: log, Place: config.Local}
+	var bell app.Bell
+	server := &api.Server{Log: log, Place: config.Local, Local: local.Loopback(l), News: bell.Next}
+	ticker := &tick.Ticker{Log: log, Place: config.Local, Committed: bell.Ring}
 	sh.closers = append(sh.closers, ticker.Close, server.Close)
 	log.Info("listening", "address", l.Addr().String(), "url", local.URL(l), "every", cmd.Every.String(), "version", app.Version())
 	if !server.Local && len(s.AdminKeys)+len(s.ReadKeys) == 0 {
 		log.Warn("no API key is configured and others than this machine can connect: every request is refused; set MIGWATCH_ADMIN_KEYS")
+	}
+	if len(s.Notify) > 0 {
+		telling := make(chan struct{})
+		go func() {
+			defer close(telling)
+			tell(ctx, &bell, func(ctx context.Context) error { return ticker.Tell(ctx, env) })
+		}()
+		defer func() { <-telling }()
 	}
 	return cmd.serve(ctx, func(ctx context.Context) error {
 		return scf.Host{Log: log.Logger}.Serve(ctx, l, server.Handler(env))
@@ -60,6 +69,30 @@ func (cmd *serveCmd) Run(ctx context.Context, sh *shell) error {
 			log.Error("the tick could not work", "error", err.Error())
 		}
 	})
+}
+
+const (
+	tellEvery = time.Second            // how often what was written elsewhere, and what failed, is told
+	tellRest  = 100 * time.Millisecond // between two tellings
+)
+
+// tell hands on what happens as soon as it is written, until ctx ends: ticks are too far apart for that.
+func tell(ctx context.Context, bell *app.Bell, work func(context.Context) error) {
+	for ctx.Err() == nil {
+		news := bell.Next()
+		bounded, cancel := context.WithTimeout(ctx, leastTick)
+		_ = work(bounded) // a tick that meets the same tells it
+		cancel()
+		select {
+		case <-ctx.Done():
+		case <-time.After(tellRest):
+		}
+		select {
+		case <-ctx.Done():
+		case <-news:
+		case <-time.After(tellEvery):
+		}
+	}
 }
 
 // prepare makes sure that there is a database to work on before anybody is told to connect.

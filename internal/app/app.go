@@ -102,12 +102,40 @@ func (l *Log) Hide(secrets ...secret.Text) { l.out.Add(secrets...) }
 // Scrub blots known secrets out of a text that is told to somebody outside.
 func (l *Log) Scrub(text string) string { return l.out.Scrub(text) }
 
+// Bell wakes those who wait for what this process writes.
+type Bell struct {
+	mu   sync.Mutex
+	next chan struct{}
+}
+
+// Ring wakes them.
+func (b *Bell) Ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next != nil {
+		close(b.next)
+		b.next = nil
+	}
+}
+
+// Next gives a channel that the next ring closes.
+func (b *Bell) Next() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next == nil {
+		b.next = make(chan struct{})
+	}
+	return b.next
+}
+
 // recheck is how often the schema is looked at anew: it changes under a running process when somebody
 // migrates, in either direction of a release.
 const recheck = 5 * time.Minute
 
 // Database keeps a store open for as long as its settings stay the same.
 type Database struct {
+	Committed func() // called after each commit that may have told an event; nil: nobody is
+
 	mu    sync.Mutex
 	used  config.Settings
 	store *store.Store
@@ -144,7 +172,7 @@ func (d *Database) current(s config.Settings) (*store.Store, *check, error) {
 		if err := d.close(); err != nil {
 			return nil, nil, err
 		}
-		opened, err := store.Open(s.Database.URL, store.Options{Keys: s.Keyring})
+		opened, err := store.Open(s.Database.URL, store.Options{Keys: s.Keyring, Committed: d.Committed})
 		if err != nil {
 			return nil, nil, err
 		}

@@ -25,6 +25,7 @@ type lane struct {
 	pace   job.Pace
 	batch  int
 	window *window
+	again  time.Time      // when the list is to be gone through again; zero: not for now
 	looks  chan struct{}  // a place for each look under way
 	open   sync.WaitGroup // looks under way
 
@@ -46,7 +47,7 @@ func (l *lane) run() {
 		return
 	}
 	wait := newBackOff()
-	for l.polling.Err() == nil && l.left() > 0 && l.places() {
+	for l.polling.Err() == nil && l.left() > 0 && !l.isListDue() && l.places() {
 		claims, err := l.Store.Claim(l.polling, l.budget, l.batch, l.Lease)
 		if err != nil {
 			l.Log.Error("cannot claim", "budget", l.budget, "error", err.Error())
@@ -62,6 +63,10 @@ func (l *lane) run() {
 		}
 	}
 }
+
+// isListDue reports whether the list tells of a hundred jobs again what would be asked one by one: the lane ends, and the
+// next one begins with the list.
+func (l *lane) isListDue() bool { return !l.again.IsZero() && time.Now().After(l.again) }
 
 // newBackOff is how long a lane waits after a database's failures in a row.
 func newBackOff() *backoff.ExponentialBackOff {

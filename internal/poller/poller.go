@@ -49,6 +49,9 @@ type Options struct {
 	Lease   time.Duration            // how long a claim lasts if its holder dies; more than Timeout by what the wait and the record may take
 	Reserve time.Duration            // kept before the deadline to record what was seen
 	Log     *slog.Logger
+	// Tell is called once all polls are recorded, with the time that is left: it hands on what happened and says how
+	// many events were taken. nil: nobody is told.
+	Tell func(ctx context.Context) (notified int64)
 }
 
 // Report is what a tick did. Recorded + Failed + Released + Lost = Claimed.
@@ -59,16 +62,17 @@ type Report struct {
 	Failed    int64 `json:"failed"`   // looks that failed, remembered
 	Released  int64 `json:"released"` // given back unlooked
 	Lost      int64 `json:"lost"`     // another poller had the job by then, or nothing could be written
-	Notified  int64 `json:"notified"`
-	Due       int64 `json:"due"` // still due at the end
+	Notified  int64 `json:"notified"` // events that sinks took
+	Due       int64 `json:"due"`      // still due at the end
 	ElapsedMS int64 `json:"elapsed_ms"`
 }
 
 const (
-	longestTick = 5 * time.Minute        // where ctx has no deadline
-	rescan      = time.Second            // how often a tick asks which budgets have due jobs
-	leastLook   = 500 * time.Millisecond // a look with less time than this is not begun
-	writeTime   = 5 * time.Second        // what a lease leaves for recording, at most: no more than for the wait
+	longestTick  = 5 * time.Minute        // where ctx has no deadline
+	rescan       = time.Second            // how often a tick asks which budgets have due jobs
+	leastLook    = 500 * time.Millisecond // a look with less time than this is not begun
+	rememberTime = time.Second            // what is left for writing down what the tick did
+	writeTime    = 5 * time.Second        // what a lease leaves for recording, at most: no more than for the wait
 )
 
 // tick is one run of Tick.
@@ -111,6 +115,7 @@ func Tick(ctx context.Context, o Options) (Report, error) {
 	t.lanes.Wait()
 	t.record.close()
 	if err == nil {
+		t.tell()
 		err = t.remember(worked, start)
 	}
 	r := t.report
@@ -121,6 +126,17 @@ func Tick(ctx context.Context, o Options) (Report, error) {
 		err = nil
 	}
 	return r, err
+}
+
+// tell has what happened handed on, in the time that is left but for what remembering the tick takes.
+func (t *tick) tell() {
+	if t.Tell == nil {
+		return
+	}
+	left := time.Until(t.deadline)
+	ctx, cancel := context.WithTimeout(t.ctx, left-min(rememberTime, left/4))
+	defer cancel()
+	t.report.Notified = t.Tell(ctx)
 }
 
 // remember counts what is still due and writes down what the tick did. Whatever happened to ctx, that is

@@ -69,6 +69,9 @@ func (l *lane) goThrough(lister Lister, w job.Sweep) {
 		err = nil
 	}
 	d := job.Swept(s.Sweep, err, cut, w.At.Add(time.Since(began)))
+	if d.Polling.NextAt != nil {
+		l.again = began.Add(d.Polling.NextAt.Sub(w.At))
+	}
 	if failed != nil && !cut {
 		l.sweepFailed(s.Discovery.Key(), failed, d)
 	}
@@ -78,6 +81,9 @@ func (l *lane) goThrough(lister Lister, w job.Sweep) {
 		l.Log.Error("cannot end a sweep; its lease will", "budget", l.budget, "error", err.Error())
 	}
 }
+
+// listEvery is how long jobs that nobody discovers are asked for one by one after a list.
+const listEvery = 10 * time.Second
 
 // pageSize is how many jobs a page has, about.
 const pageSize = 100
@@ -92,6 +98,7 @@ func (l *lane) list(lister Lister, place job.Key) {
 	if err != nil || due <= 2*(2+all/pageSize) {
 		return
 	}
+	l.again = time.Now().Add(listEvery)
 	s := &sweep{lane: l, Sweep: job.Sweep{Discovery: job.Discovery{Provider: place.Provider, Scope: place.Scope}}}
 	err = s.run(lister)
 	var failed *job.LookError

@@ -259,5 +259,5 @@ func (s *Store) toldToAll(ctx context.Context, now time.Time) (int64, error) {
 }
 
 func (s *Store) countSinks(db *gorm.DB, sum *job.Summary) error {
-	return db.Raw(`SELECT COUNT(*) FROM sinks WHERE stopped = 1 OR failures > 0`).Row().Scan(&sum.Sinks)
+	return db.Raw(s.d.sql(`SELECT COUNT(*) FROM sinks WHERE (stopped = 1 OR failures > 0) AND seen_at > {now} - ?`), sinkGone.Milliseconds()).Row().Scan(&sum.Sinks)
 }

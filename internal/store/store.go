@@ -28,6 +28,7 @@ type Store struct {
 	searches    chan struct{} // a place for each search under way
 	patience    time.Duration
 	waiting     func()
+	committed   func()
 }
 
 // Options tune a Store. The zero value is right for a function.
@@ -39,6 +40,8 @@ type Options struct {
 	// migrates; 0: as long as its context allows. Waiting is called once, when that takes a moment.
 	Patience time.Duration
 	Waiting  func()
+
+	Committed func() // called after each transaction that may have told an event; nil: nobody is
 }
 
 // Open prepares the database that url names: sqlite:PATH, mysql://… or postgres://… . It reaches no
@@ -51,7 +54,7 @@ func Open(url secret.Text, o Options) (*Store, error) {
 	if o.MaxConns <= 0 {
 		o.MaxConns = 4
 	}
-	s := &Store{d: d, keys: o.Keys, holder: randomHex(8), searches: make(chan struct{}, mostSearches), patience: o.Patience, waiting: o.Waiting}
+	s := &Store{d: d, keys: o.Keys, holder: randomHex(8), searches: make(chan struct{}, mostSearches), patience: o.Patience, waiting: o.Waiting, committed: o.Committed}
 	write, read, err := d.open(o.MaxConns)
 	if err != nil {
 		return nil, &job.NotReadyError{Reason: d.unreachable, Err: err}
@@ -154,9 +157,13 @@ func (s *Store) exec(ctx context.Context, write func(db *gorm.DB) error) error {
 // inTx runs work in one READ COMMITTED transaction, and again as a whole when the engine says that it
 // may succeed then, or when the end of COMMIT is unknown: so work must be idempotent.
 func (s *Store) inTx(ctx context.Context, work func(tx *gorm.DB) error) error {
-	return s.again(ctx, func(ctx context.Context) error {
+	err := s.again(ctx, func(ctx context.Context) error {
 		return s.write.WithContext(ctx).Transaction(work, s.d.txOptions)
 	})
+	if err == nil && s.committed != nil {
+		s.committed()
+	}
+	return err
 }
 
 func randomHex(n int) string {

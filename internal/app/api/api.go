@@ -29,6 +29,9 @@ type Server struct {
 	Place config.Place
 	Local bool // listens on loopback only: without any key it answers this machine
 
+	// News gives a channel that is closed when this process next writes something; nil: others write.
+	News func() <-chan struct{}
+
 	database app.Database
 	noKey    sync.Once
 
@@ -104,6 +107,7 @@ func (s *Server) build(settings config.Settings, wrong error) http.Handler {
 		Version:    app.Version(),
 		RequestID:  scf.RequestID,
 		WrongKeys:  s.keys,
+		News:       s.News,
 	}
 	if wrong != nil {
 		o.Broken = app.NotReady(wrong)

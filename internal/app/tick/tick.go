@@ -27,6 +27,8 @@ import (
 type Ticker struct {
 	Log   *app.Log
 	Place config.Place
+	// Committed is called after each commit that may have told an event; nil: nobody is.
+	Committed func()
 	// Answered is shown the head of every answer of an upstream; nil: nobody is.
 	Answered func(*http.Response)
 
@@ -47,7 +49,7 @@ func (t *Ticker) Tick(ctx context.Context, env map[string]string) (report poller
 		return poller.Report{}, err
 	}
 	t.Log.Use(settings)
-	db, err := t.database.Open(ctx, settings)
+	db, err := t.open(ctx, settings)
 	if err != nil {
 		return poller.Report{}, err
 	}
@@ -60,7 +62,8 @@ func (t *Ticker) Tick(ctx context.Context, env map[string]string) (report poller
 		Lookers: lookers,
 		Rates:   rates(settings),
 		Timeout: settings.PollTimeout, Lease: settings.PollLease, Reserve: settings.PollReserve,
-		Log: t.Log.Logger,
+		Log:  t.Log.Logger,
+		Tell: func(ctx context.Context) int64 { return t.tell(ctx, settings, db) },
 	})
 	if err == nil {
 		t.prune(ctx, db, settings)

@@ -1,0 +1,52 @@
+package tick
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"migwatch/internal/config"
+	"migwatch/internal/notify"
+	"migwatch/internal/store"
+)
+
+// open opens the store, which then tells Committed of what is written.
+func (t *Ticker) open(ctx context.Context, s config.Settings) (*store.Store, error) {
+	t.mu.Lock()
+	t.database.Committed = t.Committed
+	t.mu.Unlock()
+	return t.database.Open(ctx, s)
+}
+
+// Tell hands on what happened, with the settings of this environment, as each tick does at its end: for whoever has time
+// between ticks.
+func (t *Ticker) Tell(ctx context.Context, env map[string]string) error {
+	settings, err := config.Load(env, t.Place, os.ReadFile)
+	if err != nil {
+		return err
+	}
+	t.Log.Use(settings)
+	db, err := t.open(ctx, settings)
+	if err != nil {
+		return err
+	}
+	t.teller(settings, db).Tell(ctx)
+	return nil
+}
+
+// tell notices what goes wrong without any job's change, and hands on what happened.
+func (t *Ticker) tell(ctx context.Context, s config.Settings, db *store.Store) int64 {
+	if err := db.Notice(ctx, s.StuckAfter, s.TroubleAfter); err != nil {
+		t.Log.Error("cannot look for troubles", "error", err.Error())
+	}
+	return t.teller(s, db).Tell(ctx)
+}
+
+func (t *Ticker) teller(s config.Settings, db *store.Store) *notify.Teller {
+	return &notify.Teller{Store: db, Client: t.Client(s), Sinks: s.Notify, Lease: s.PollLease, Log: t.Log.Logger}
+}
+
+// Client sends to sinks.
+func (t *Ticker) Client(s config.Settings) *notify.Client {
+	return &notify.Client{HTTP: t.client(), Now: time.Now, Link: s.NotifyLink}
+}
