@@ -34,6 +34,7 @@ type cli struct {
 	Unwatch    unwatchCmd    `cmd:"" group:"jobs" help:"Stop watching jobs and forget their history."`
 	Jobs       jobsCmd       `cmd:"" group:"jobs" help:"List watched jobs."`
 	History    historyCmd    `cmd:"" group:"jobs" help:"List what was seen of a job."`
+	Events     eventsCmd     `cmd:"" group:"jobs" help:"List what happened, and go on with it."`
 	Wait       waitCmd       `cmd:"" group:"jobs" help:"Wait until a job is final, and tell how it ended."`
 	Import     importCmd     `cmd:"" group:"jobs" help:"Watch the jobs that a file lists."`
 	Export     exportCmd     `cmd:"" group:"jobs" help:"Write which jobs are watched, for import."`
@@ -45,6 +46,7 @@ type cli struct {
 	Prune   pruneCmd   `cmd:"" group:"database" help:"Delete what is older than the retention says."`
 	Rekey   rekeyCmd   `cmd:"" group:"database" help:"Seal stored secrets anew with the first of MIGWATCH_ENCRYPTION_KEYS."`
 
+	Notify     notifyCmd     `cmd:"" group:"more" help:"List who is told what happens, and how that goes; or try it."`
 	Doctor     doctorCmd     `cmd:"" group:"more" help:"Check everything, and say what to do about what is wrong."`
 	NewKey     keyCmd        `cmd:"" name:"key" group:"more" help:"Make an API key or an encryption key."`
 	Completion completionCmd `cmd:"" group:"more" help:"Print a completion script for a shell."`

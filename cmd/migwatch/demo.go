@@ -45,6 +45,8 @@ type demo struct {
 	ticker *tick.Ticker
 	told   story
 
+	webhook webhook
+
 	emulator *emulator.Emulator
 }
 
@@ -125,7 +127,12 @@ func (d *demo) prepare(ctx, serving context.Context, servers *sync.WaitGroup, sc
 	if err != nil {
 		return err
 	}
+	hook, err := d.receive(ctx, serving, servers)
+	if err != nil {
+		return err
+	}
 	d.settings(upstream)
+	d.env["MIGWATCH_NOTIFY"] = hook
 	db, err := store.Open(secret.New(d.env["MIGWATCH_DATABASE_URL"]), store.Options{})
 	if err != nil {
 		return err
@@ -195,6 +202,8 @@ func (d *demo) settings(u upstream) {
 		"TENCENTCLOUD_SECRETID":        u.cloud.ID,
 		"TENCENTCLOUD_SECRETKEY":       u.cloud.Key,
 		"MIGWATCH_POLL_RESERVE":        "500ms",
+		"MIGWATCH_TROUBLE_AFTER":       "20s", // a demo is short
+		"MIGWATCH_STUCK_AFTER":         "5m",
 	}
 }
 

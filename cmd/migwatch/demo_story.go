@@ -83,11 +83,16 @@ func (d *demo) tell(ctx context.Context) error {
 			_ = printJSON(d.out, e)
 			continue
 		}
+		if e.Type != "phase" {
+			d.line(e.At, e.Key(), looks["unknown"].style.of(e.Type+" "+string(e.From)+" → "+string(e.To), d.colour(d.out)), e.Message)
+			continue
+		}
 		d.line(e.At, e.Key(), looks[e.To].style.of(phaseWord(e.Provider, e.From)+" → "+phaseWord(e.Provider, e.To), d.colour(d.out)), e.Message)
 	}
 	if d.JSON {
 		return nil
 	}
+	d.tellHooked()
 	return d.tellLooks(ctx)
 }
 
@@ -121,7 +126,7 @@ func (d *demo) tellLooks(ctx context.Context) error {
 // line is: time, job, label, what happened, the job's own text.
 func (d *demo) line(at time.Time, k client.Key, what, message string) {
 	coloured := d.colour(d.out)
-	parts := []string{dim.of(at.Local().Format("15:04:05 -07:00"), coloured), pad(k.String(), 43)}
+	parts := []string{dim.of(at.Local().Format("15:04:05 -07:00"), coloured), pad(strings.TrimRight(k.String(), "/"), 43)}
 	if label := d.labels[k]; label != "" {
 		parts = append(parts, pad(plain(label), 29))
 	}

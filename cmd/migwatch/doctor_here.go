@@ -51,6 +51,7 @@ func (d *doctor) here(ctx context.Context) {
 	if ready {
 		d.clock(ctx, db)
 		d.ticks(ctx, db)
+		d.sinks(ctx, s, db)
 		watched = watchedScopes(ctx, db)
 	}
 	dates := map[string]time.Duration{} // by host: how far its clock is ahead of this one

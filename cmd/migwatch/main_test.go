@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"migwatch/internal/emulator"
+	"migwatch/internal/notify/notifytest"
 )
 
 // leaked is how a command ends that left a goroutine behind.
@@ -69,11 +70,15 @@ const (
 )
 
 func TestScripts(t *testing.T) {
+	sinks := notifytest.New(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Setup:               setup,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("WECOM", sinks.URL("wecom", "&name=ops"))
+			return setup(e)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "reachable": reachable, "nocanary": noCanary,
 		},

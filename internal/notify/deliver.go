@@ -22,8 +22,10 @@ type Store interface {
 	EndSink(ctx context.Context, c job.SinkClaim) error
 }
 
+// SendTime is what one sending may take, at most.
+const SendTime = 15 * time.Second
+
 const (
-	sendTime = 15 * time.Second       // what one sending may take
 	least    = 500 * time.Millisecond // of time, for a sending to be begun
 	endTime  = 2 * time.Second        // for writing how it went
 	pageSize = 500                    // events that are read at once, and a digest's most
@@ -43,20 +45,23 @@ type Teller struct {
 	Log    *slog.Logger
 }
 
-// Tell hands every sink what it has not had, each for itself, until ctx ends or there is nothing to tell. It says how
-// many events sinks took.
-func (t *Teller) Tell(ctx context.Context) (told int64) {
+// Keep makes the sinks known: one that is new is told of what happens from now on.
+func (t *Teller) Keep(ctx context.Context) {
+	if len(t.Sinks) == 0 {
+		return
+	}
 	named := make([]job.Sink, len(t.Sinks))
 	for i, s := range t.Sinks {
 		named[i] = s.Sink
 	}
-	if len(named) == 0 {
-		return 0
-	}
 	if err := t.Store.KeepSinks(ctx, named); err != nil {
-		t.Log.Error("cannot tell sinks", "error", err.Error())
-		return 0
+		t.Log.Error("cannot keep sinks", "error", err.Error())
 	}
+}
+
+// Tell hands every sink what it has not had, each for itself, until ctx ends or there is nothing to tell. It says how
+// many events sinks took.
+func (t *Teller) Tell(ctx context.Context) (told int64) {
 	var all sync.WaitGroup
 	var sum atomic.Int64
 	for _, s := range t.Sinks {
@@ -159,7 +164,7 @@ func (w *telling) move(ctx context.Context, place, taken int64) error {
 }
 
 // sendTime is what one sending may take: the lease has to outlast it, and the write after it.
-func (w *telling) sendTime() time.Duration { return min(sendTime, w.Lease/2) }
+func (w *telling) sendTime() time.Duration { return min(SendTime, w.Lease/2) }
 
 // now is the store's clock.
 func (w *telling) now() time.Time { return w.At.Add(w.Client.Now().Sub(w.claimed)) }

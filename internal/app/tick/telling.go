@@ -30,16 +30,18 @@ func (t *Ticker) Tell(ctx context.Context, env map[string]string) error {
 	if err != nil {
 		return err
 	}
-	t.teller(settings, db).Tell(ctx)
+	teller := t.teller(settings, db)
+	teller.Keep(ctx)
+	teller.Tell(ctx)
 	return nil
 }
 
 // tell notices what goes wrong without any job's change, and hands on what happened.
-func (t *Ticker) tell(ctx context.Context, s config.Settings, db *store.Store) int64 {
+func (t *Ticker) tell(ctx context.Context, s config.Settings, db *store.Store, teller *notify.Teller) int64 {
 	if err := db.Notice(ctx, s.StuckAfter, s.TroubleAfter); err != nil {
 		t.Log.Error("cannot look for troubles", "error", err.Error())
 	}
-	return t.teller(s, db).Tell(ctx)
+	return teller.Tell(ctx)
 }
 
 func (t *Ticker) teller(s config.Settings, db *store.Store) *notify.Teller {

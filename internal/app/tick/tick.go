@@ -57,13 +57,15 @@ func (t *Ticker) Tick(ctx context.Context, env map[string]string) (report poller
 	if err != nil {
 		return poller.Report{}, err
 	}
+	teller := t.teller(settings, db)
+	teller.Keep(ctx) // before anything happens that they are to be told of
 	report, err = poller.Tick(ctx, poller.Options{
 		Store:   db,
 		Lookers: lookers,
 		Rates:   rates(settings),
 		Timeout: settings.PollTimeout, Lease: settings.PollLease, Reserve: settings.PollReserve,
 		Log:  t.Log.Logger,
-		Tell: func(ctx context.Context) int64 { return t.tell(ctx, settings, db) },
+		Tell: func(ctx context.Context) int64 { return t.tell(ctx, settings, db, teller) },
 	})
 	if err == nil {
 		t.prune(ctx, db, settings)
