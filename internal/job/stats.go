@@ -11,6 +11,7 @@ type Stats struct {
 	Totals       Totals
 	Budgets      []BudgetStats // by name
 	Lags         []LagStats
+	SinkStates   []SinkState
 }
 
 // LagStats is the largest lag of one place, among the jobs that tell one.

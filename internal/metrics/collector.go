@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,13 @@ var (
 	failing    = desc("failing_jobs", "Jobs whose last look failed, by the kind of failure.", "kind")
 	longestDue = desc("longest_due_seconds", "How long the job that is due longest has been due; 0 where none is.")
 	oldestLook = desc("oldest_look_timestamp_seconds", "The last look at the job that was looked at longest ago, among those looked at by themselves.")
+
+	troubles    = desc("troubles", "Jobs whose polls failed for one reason when that was told as trouble; absent when it is over.", "provider", "scope", "kind")
+	sinkBehind  = desc("sink_behind_events", "Events that a sink has still to be told, or to pass over.", "kind", "name")
+	sinkFails   = desc("sink_failures", "Sendings to a sink that failed in a row.", "kind", "name")
+	sinkStopped = desc("sink_stopped", "Whether a sink's address is gone or wrong, so that nothing is sent until it changes.", "kind", "name")
+	sinkTold    = desc("sink_told_events_total", "Events that a sink took.", "kind", "name")
+	sinkDropped = desc("sink_dropped_events_total", "Events that were given up.", "kind", "name")
 
 	lastTick     = desc("last_tick_timestamp_seconds", "When the last tick ended; absent before the first.")
 	tickDuration = desc("last_tick_duration_seconds", "How long the last tick took.")
@@ -49,7 +57,8 @@ type collector struct {
 // Describe implements prometheus.Collector.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{buildInfo, jobs, paused, overdue, lag, failing, longestDue, oldestLook,
-		lastTick, tickDuration, tickLooks, tickDue, ticks, claimed, changed, refused, pushes, pushed} {
+		lastTick, tickDuration, tickLooks, tickDue, ticks, claimed, changed, refused, pushes, pushed,
+		troubles, sinkBehind, sinkFails, sinkStopped, sinkTold, sinkDropped} {
 		ch <- d
 	}
 }
@@ -73,6 +82,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	counter(refused, c.refused.Keys, "key")
 	counter(refused, c.refused.Pushes, "push")
+	c.collectTelling(gauge, counter)
 	for _, b := range c.st.Budgets {
 		counter(pushes, b.Pushes, b.Name)
 		left := 0.0
@@ -80,6 +90,29 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 			left = max(0, b.PushedUntil.Sub(c.now).Seconds())
 		}
 		gauge(pushed, left, b.Name)
+	}
+}
+
+func (c collector) collectTelling(gauge gauger, counter func(d *prometheus.Desc, v int64, labels ...string)) {
+	for _, t := range c.st.Troubles {
+		provider, scope, _ := strings.Cut(t.Budget, "/")
+		gauge(troubles, float64(t.Jobs), provider, scope, string(t.Kind))
+	}
+	names := map[[2]string]bool{} // people may give one to two sinks; a series is one's
+	for _, k := range c.st.SinkStates {
+		if names[[2]string{k.Kind, k.Name}] {
+			k.Name += "-" + k.ID[:8]
+		}
+		names[[2]string{k.Kind, k.Name}] = true
+		stopped := 0.0
+		if k.Stopped {
+			stopped = 1
+		}
+		gauge(sinkBehind, float64(k.Behind), k.Kind, k.Name)
+		gauge(sinkFails, float64(k.Failures), k.Kind, k.Name)
+		gauge(sinkStopped, stopped, k.Kind, k.Name)
+		counter(sinkTold, k.Told, k.Kind, k.Name)
+		counter(sinkDropped, k.Dropped, k.Kind, k.Name)
 	}
 }
 

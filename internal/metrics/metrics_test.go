@@ -57,6 +57,10 @@ func filled(t testing.TB) *store.Store {
 	for id, seconds := range map[string]int64{"dts-3": 7, "dts-4": 2} {
 		see(job.Key{Provider: job.DTSMigration, Scope: "ap-shanghai", ID: id}, &job.Seen{Phase: job.ActionRequired, Status: "readyComplete", About: &job.About{Lag: &job.Lag{Seconds: &seconds}}}, nil)
 	}
+	if err := errors.Join(s.Notice(ctx, 0, 0), s.KeepSinks(ctx, []job.Sink{{ID: "aaaaaaaaa", Kind: "wecom", Name: "ops"}, {ID: "bbbbbbbbb", Kind: "wecom", Name: "ops"}})); err != nil {
+		t.Fatal(err)
+	}
+	see(job.Key{Provider: job.WeChat, Scope: "env-1", ID: "3"}, &job.Seen{Phase: job.Succeeded, Status: "success"}, nil)
 	paused := true
 	if _, _, err := s.Watch(ctx, job.Key{Provider: job.DTS, Scope: "ap-beijing", ID: "dts-2"}, job.Change{Paused: &paused}); err != nil {
 		t.Fatal(err)
@@ -139,10 +143,17 @@ func TestScrape(t *testing.T) {
 		{"migwatch_build_info", []string{"version=v1.2.3"}, 1},
 		{"migwatch_jobs", []string{"phase=running", "provider=dts"}, 1},
 		{"migwatch_jobs", []string{"phase=pending", "provider=dts"}, 1},
-		{"migwatch_jobs", []string{"phase=succeeded", "provider=wechat"}, 1},
+		{"migwatch_jobs", []string{"phase=succeeded", "provider=wechat"}, 2},
 		{"migwatch_jobs", []string{"phase=missing", "provider=dts"}, 0},
 		{"migwatch_jobs", []string{"phase=action_required", "provider=dts-migration"}, 2},
 		{"migwatch_lag_seconds", []string{"provider=dts-migration", "scope=ap-shanghai"}, 7},
+		{"migwatch_troubles", []string{"kind=quota", "provider=wechat", "scope="}, 1},
+		{"migwatch_sink_behind_events", []string{"kind=wecom", "name=ops"}, 1},
+		{"migwatch_sink_behind_events", []string{"kind=wecom", "name=ops-bbbbbbbb"}, 1},
+		{"migwatch_sink_failures", []string{"kind=wecom", "name=ops"}, 0},
+		{"migwatch_sink_stopped", []string{"kind=wecom", "name=ops"}, 0},
+		{"migwatch_sink_told_events_total", []string{"kind=wecom", "name=ops"}, 0},
+		{"migwatch_sink_dropped_events_total", []string{"kind=wecom", "name=ops"}, 0},
 		{"migwatch_paused_jobs", nil, 1},
 		{"migwatch_overdue_jobs", nil, 0},
 		{"migwatch_failing_jobs", []string{"kind=quota"}, 1},

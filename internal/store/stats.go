@@ -37,6 +37,9 @@ func (s *Store) Stats(ctx context.Context) (job.Stats, error) {
 		st.OldestLookAt = instantOrNil(oldest)
 		return err
 	})
+	if err == nil {
+		st.SinkStates, err = s.Sinks(ctx)
+	}
 	if err != nil {
 		return job.Stats{}, fmt.Errorf("read the totals: %w", err)
 	}

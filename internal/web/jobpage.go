@@ -23,8 +23,9 @@ type jobPage struct {
 	Row       row
 	Job       job.Job
 	Watched   stamp
-	Times     []told // the upstream's own
-	Console   string // its page in the upstream's console
+	Times     []told  // the upstream's own
+	Stuck     *moment // since when it shows nothing new, where that was told
+	Console   string  // its page in the upstream's console
 	Latest    *snapshotRow
 	Timeline  *timeline
 	Changes   []changeRow // newest first
@@ -125,6 +126,9 @@ func (u *UI) job(v *visit) error {
 	if j.Latest != nil {
 		latest := v.snapshot(k.Provider, *j.Latest)
 		p.Latest = &latest
+	}
+	if p.Stuck, err = v.stuckSince(s, j); err != nil {
+		return err
 	}
 	slices.Reverse(story)
 	p.tell(v, story)

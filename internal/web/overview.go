@@ -34,6 +34,9 @@ type overview struct {
 	Rows       []row
 	Watch      watchForm
 	Places     []discoveryRow
+	Troubles   []troubleRow
+	Sinks      []sinkRow
+	SinksFail  int64
 	First      string // the newest jobs, where this is another page
 	Next       string
 }
@@ -110,6 +113,10 @@ func (v *visit) showJobs(status int, form watchForm) error {
 	}
 	now := v.u.opt.Now()
 	o.Places = v.discoveryRows(places, now)
+	o.Troubles, o.SinksFail = v.troubleRows(sum.Troubles, now), sum.Sinks
+	if o.Sinks, err = v.sinkRows(s, now); err != nil {
+		return err
+	}
 	for _, l := range list {
 		o.Rows = append(o.Rows, v.row(l.Job, now))
 	}
