@@ -162,8 +162,12 @@ func (a *API) unwatch(ctx context.Context, in *JobPath) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Unwatch(ctx, in.key()); err != nil {
+	untold, err := s.Unwatch(ctx, in.key())
+	if err != nil {
 		return nil, err
+	}
+	if untold > 0 {
+		a.opt.Log.Info("a job was unwatched before everybody was told of it", "job", in.key().String(), "events", untold)
 	}
 	return &reply{status: http.StatusNoContent, cache: cacheNever}, nil
 }

@@ -23,7 +23,8 @@ type Store interface {
 	Summary(ctx context.Context) (job.Summary, error)
 	// Watch reports whether the job is new.
 	Watch(ctx context.Context, k job.Key, c job.Change) (j job.Job, created bool, err error)
-	Unwatch(ctx context.Context, k job.Key) error
+	// Unwatch says how many events of the job some sink has not had.
+	Unwatch(ctx context.Context, k job.Key) (untold int64, err error)
 	// PollNow makes the job due at once; a paused one gives job.ErrPaused.
 	PollNow(ctx context.Context, k job.Key) (job.Job, error)
 	Discoveries(ctx context.Context) ([]job.Discovery, error)

@@ -93,7 +93,7 @@ func TestDeadConnections(t *testing.T) {
 					t.Fatal(err)
 				}
 				server.EndConnections(t, name)
-				if err := s.Unwatch(context.Background(), key); err != nil {
+				if _, err := s.Unwatch(context.Background(), key); err != nil {
 					t.Fatalf("on dead connections: %v", err)
 				}
 				server.EndConnections(t, name)

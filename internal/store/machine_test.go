@@ -44,7 +44,7 @@ func newMachine(s *store.Store, run int) *machine {
 // end leaves nothing due that another machine on this database could claim.
 func (m *machine) end() {
 	for k := range m.known {
-		_ = m.s.Unwatch(m.ctx(), k)
+		_, _ = m.s.Unwatch(m.ctx(), k)
 	}
 }
 
@@ -90,7 +90,7 @@ func (m *machine) resume(t *rapid.T) {
 
 func (m *machine) unwatch(t *rapid.T) {
 	k := m.any(t)
-	err := m.s.Unwatch(m.ctx(), k)
+	_, err := m.s.Unwatch(m.ctx(), k)
 	if (err == nil) != (m.known[k] != nil) || err != nil && !errors.Is(err, job.ErrNotWatched) {
 		t.Fatalf("unwatch %s: %v", k, err)
 	}

@@ -60,7 +60,7 @@ var planned = []struct {
 	{"due", []string{"jobs_due"}, false, func(ctx context.Context, s *store.Store) error { _, err := s.Due(ctx); return err }},
 	{"stats", []string{"jobs_due"}, true, func(ctx context.Context, s *store.Store) error { _, err := s.Stats(ctx); return err }},
 	{"poll now", []string{"jobs_key", "primary"}, false, func(ctx context.Context, s *store.Store) error { _, err := s.PollNow(ctx, filledKey(6)); return err }},
-	{"unwatch", []string{"primary", "events_job"}, false, func(ctx context.Context, s *store.Store) error { return s.Unwatch(ctx, filledKey(10)) }},
+	{"unwatch", []string{"primary", "events_job"}, false, func(ctx context.Context, s *store.Store) error { _, err := s.Unwatch(ctx, filledKey(10)); return err }},
 	{"prune", []string{"primary", "events_job"}, false, func(ctx context.Context, s *store.Store) error {
 		n, err := s.Prune(ctx, job.Retention{Snapshots: time.Hour, Events: time.Hour}, 300)
 		if err == nil && n == 0 {

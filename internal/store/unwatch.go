@@ -9,15 +9,18 @@ import (
 	"migwatch/internal/job"
 )
 
-// Unwatch forgets a job and its history. The job's row goes first: a look on its way finds it gone and
-// writes nothing.
-func (s *Store) Unwatch(ctx context.Context, k job.Key) error {
+// Unwatch forgets a job and its history, and says how many of its events some sink has not had. The job's row goes
+// first: a poll on its way finds it gone and writes nothing.
+func (s *Store) Unwatch(ctx context.Context, k job.Key) (untold int64, err error) {
 	row, err := s.find(ctx, k)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if err := s.shorten(ctx, row); err != nil {
-		return fmt.Errorf("unwatch %s: %w", k, err)
+	if untold, err = s.untoldOf(ctx, row.id); err == nil {
+		err = s.shorten(ctx, row)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("unwatch %s: %w", k, err)
 	}
 	gone := false
 	err = s.inTx(ctx, func(tx *gorm.DB) error {
@@ -41,12 +44,20 @@ func (s *Store) Unwatch(ctx context.Context, k job.Key) error {
 		return tx.Exec(`DELETE FROM events WHERE job = ?`, row.id).Error
 	})
 	if err != nil {
-		return fmt.Errorf("unwatch %s: %w", k, err)
+		return 0, fmt.Errorf("unwatch %s: %w", k, err)
 	}
 	if !gone {
-		return job.ErrNotWatched
+		return 0, job.ErrNotWatched
 	}
-	return nil
+	return untold, nil
+}
+
+func (s *Store) untoldOf(ctx context.Context, row int64) (n int64, err error) {
+	err = s.query(ctx, func(db *gorm.DB) error {
+		return db.Raw(s.d.sql(`SELECT COUNT(*) FROM events WHERE job = ? AND id > (SELECT COALESCE(MIN(place), 9223372036854775807) FROM sinks WHERE stopped = 0 AND seen_at > {now} - ?)`),
+			row, sinkGone.Milliseconds()).Row().Scan(&n)
+	})
+	return n, err
 }
 
 // bite is how many rows one transaction deletes at most: it must end well before its deadline, and

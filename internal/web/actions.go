@@ -31,7 +31,11 @@ var actions = map[string]act{
 		if v.r.PostForm.Get("sure") != "yes" {
 			return "", &refusal{status: http.StatusUnprocessableEntity, key: "error.unsure"}
 		}
-		return "/?done=unwatch", s.Unwatch(v.r.Context(), k)
+		untold, err := s.Unwatch(v.r.Context(), k)
+		if err == nil && untold > 0 {
+			v.u.opt.Log.Info("a job was unwatched before everybody was told of it", "job", k.String(), "events", untold)
+		}
+		return "/?done=unwatch", err
 	},
 }
 

@@ -37,7 +37,7 @@ func keepsPlace(t *testing.T, r *rig, tab *tab) {
 	if got := eval[string](tab, `document.activeElement.className + ' ' + document.querySelector('.scroll').scrollLeft`); got != "scroll 50" {
 		t.Errorf("the table that was scrolled by keys is now: %s", got)
 	}
-	if err := r.store.Unwatch(t.Context(), k); err != nil {
+	if _, err := r.store.Unwatch(t.Context(), k); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -145,7 +145,7 @@ func getsNews(t *testing.T, r *rig, tab *tab) {
 	eval[any](tab, `window.fetch = () => Promise.reject(new Error('off'))`)
 	tab.do(chromedp.Click(chromedp.CSS("#refresh button")))
 	tab.until(`document.querySelector('#refresh .says').textContent === 'Update failed; again in 20 s'`)
-	if err := r.store.Unwatch(t.Context(), dts("ap-beijing", "dts-news")); err != nil {
+	if _, err := r.store.Unwatch(t.Context(), dts("ap-beijing", "dts-news")); err != nil {
 		t.Fatal(err)
 	}
 }

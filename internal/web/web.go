@@ -20,7 +20,7 @@ type Store interface {
 	History(ctx context.Context, k job.Key, s job.Span, limit int) ([]job.Snapshot, error)
 	Summary(ctx context.Context) (job.Summary, error)
 	Watch(ctx context.Context, k job.Key, c job.Change) (j job.Job, created bool, err error)
-	Unwatch(ctx context.Context, k job.Key) error
+	Unwatch(ctx context.Context, k job.Key) (untold int64, err error)
 	// PollNow makes the job due at once; a paused one gives job.ErrPaused.
 	PollNow(ctx context.Context, k job.Key) (job.Job, error)
 	// Events lists at most limit events with IDs beyond after, the oldest first.

@@ -118,7 +118,7 @@ func sweepsFindJobs(t *testing.T, open Fresh) {
 
 func sweepsLeaveAlone(t *testing.T, s *store.Store, w job.Sweep) {
 	t.Helper()
-	if err := s.Unwatch(ctxOf(t), found(job.Running, 1)[0].Key); err != nil {
+	if _, err := s.Unwatch(ctxOf(t), found(job.Running, 1)[0].Key); err != nil {
 		t.Fatal(err)
 	}
 	yes := true

@@ -41,5 +41,6 @@ func Use(t *testing.T, open Fresh) {
 	ok("due", err)
 	ok("finish", s.Finish(ctxOf(t), job.Tick{}, time.Second))
 	ok("end a session", s.EndSession(ctxOf(t), "1", time.Now()))
-	ok("unwatch", s.Unwatch(ctxOf(t), key(1)))
+	_, err = s.Unwatch(ctxOf(t), key(1))
+	ok("unwatch", err)
 }

@@ -130,13 +130,13 @@ func unwatchForgets(t *testing.T, open Fresh) {
 		t.Fatal("not claimed")
 		return job.Outcome{}
 	}()
-	if err := s.Unwatch(ctxOf(t), key(1)); err != nil {
+	if _, err := s.Unwatch(ctxOf(t), key(1)); err != nil {
 		t.Fatal(err)
 	}
 	if got := record(t, s, o); got[0] {
 		t.Error("a look at a forgotten job was recorded")
 	}
-	if err := s.Unwatch(ctxOf(t), key(1)); !errors.Is(err, job.ErrNotWatched) {
+	if _, err := s.Unwatch(ctxOf(t), key(1)); !errors.Is(err, job.ErrNotWatched) {
 		t.Errorf("unwatch twice: %v", err)
 	}
 	if _, err := s.History(ctxOf(t), key(1), job.Span{}, 10); !errors.Is(err, job.ErrNotWatched) {
