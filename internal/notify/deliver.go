@@ -85,6 +85,9 @@ type telling struct {
 	claimed time.Time // by this clock, what At is by the store's
 	until   time.Time // until when the lease lasts, by this clock
 	told    int64
+
+	wanted []job.Told // of the page at hand, what it has still to be told
+	last   int64      // the page's last event
 }
 
 func (t *Teller) tell(ctx context.Context, s sink.Sink) (told int64, err error) {
@@ -111,36 +114,37 @@ var errLost = errors.New("the lease ended")
 
 // next hands on what comes next; false when that is nothing, or not now.
 func (w *telling) next(ctx context.Context) (more bool, err error) {
-	list, err := w.Store.Untold(ctx, w.Place, pageSize)
-	if err != nil || len(list) == 0 {
-		return false, err
-	}
-	var wanted []job.Told
-	for _, m := range list {
-		if IsTold(w.sink, m.Event) {
-			wanted = append(wanted, m)
+	if len(w.wanted) == 0 {
+		list, err := w.Store.Untold(ctx, w.Place, pageSize)
+		if err != nil || len(list) == 0 {
+			return false, err
 		}
-	}
-	last := list[len(list)-1].Event.ID
-	if len(wanted) == 0 {
-		return true, w.move(ctx, last, 0)
+		for _, m := range list {
+			if IsTold(w.sink, m.Event) {
+				w.wanted = append(w.wanted, m)
+			}
+		}
+		if w.last = list[len(list)-1].Event.ID; len(w.wanted) == 0 {
+			return true, w.move(ctx, w.last, 0)
+		}
 	}
 	if !w.turn(ctx) {
 		return false, nil
 	}
 	sending, cancel := context.WithTimeout(ctx, w.sendTime())
-	taken, err := w.Client.Send(sending, w.sink, wanted)
+	taken, err := w.Client.Send(sending, w.sink, w.wanted)
 	cancel()
 	if err != nil {
 		if ctx.Err() == nil { // else it is of our making, and counts as no failure
-			w.failed(err, wanted, list)
+			w.failed(err)
 		}
 		return false, nil // the failure is the sink's, and remembered
 	}
-	if taken < len(wanted) {
-		last = wanted[taken].Event.ID - 1
+	place := w.last
+	if w.wanted = w.wanted[taken:]; len(w.wanted) > 0 {
+		place = w.wanted[0].Event.ID - 1
 	}
-	return true, w.move(ctx, last, int64(taken))
+	return true, w.move(ctx, place, int64(taken))
 }
 
 // move writes that the sink has had everything up to place. What the receiver took is written even when ctx is over.
@@ -195,7 +199,7 @@ func (w *telling) turn(ctx context.Context) bool {
 }
 
 // failed decides what becomes of a sending that failed: it is tried again, given up, or the sink stops.
-func (w *telling) failed(err error, wanted, list []job.Told) {
+func (w *telling) failed(err error) {
 	var e *Error
 	if !errors.As(err, &e) {
 		e = &Error{Class: Again, Code: "internal", Message: "the sending failed for a reason not known here"}
@@ -214,16 +218,16 @@ func (w *telling) failed(err error, wanted, list []job.Told) {
 		w.Log.Error("a sink is stopped until its URL changes", "sink", w.Name, "kind", w.Kind, "error", w.Error)
 		return
 	case e.Class == Refused && w.Failures >= refusals:
-		w.drop(wanted[:atOnce(w.sink, len(wanted))])
+		w.drop(w.wanted[:atOnce(w.sink, len(w.wanted))])
 		w.Failures, w.FailingSince, w.NextAt = 0, nil, nil
 	case now.Sub(*w.FailingSince) >= givenUp:
 		old := 0
-		for old < len(wanted) && now.Sub(wanted[old].Event.At) >= givenUp {
+		for old < len(w.wanted) && now.Sub(w.wanted[old].Event.At) >= givenUp {
 			old++
 		}
-		w.drop(wanted[:old])
+		w.drop(w.wanted[:old])
 	}
-	w.Log.Warn("a sink failed", "sink", w.Name, "kind", w.Kind, "error", w.Error, "failures", w.Failures, "next_at", fmt.Sprint(w.NextAt), "behind", len(list))
+	w.Log.Warn("a sink failed", "sink", w.Name, "kind", w.Kind, "error", w.Error, "failures", w.Failures, "next_at", fmt.Sprint(w.NextAt), "waiting", len(w.wanted))
 }
 
 // drop gives up events. The place moves over them when the lease ends.

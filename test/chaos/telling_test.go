@@ -41,7 +41,7 @@ func TestTellingMutantsAreCaught(t *testing.T) {
 		file    string
 		changes []string
 	}{
-		"place moved before the receiver took it": {"internal/notify/deliver.go", []string{"	sending, cancel :=", "	if err := w.move(ctx, wanted[0].Event.ID, 1); err != nil {\n\t\treturn false, err\n\t}\n\tsending, cancel :="}},
+		"place moved before the receiver took it": {"internal/notify/deliver.go", []string{"	sending, cancel :=", "	if err := w.move(ctx, w.wanted[0].Event.ID, 1); err != nil {\n\t\treturn false, err\n\t}\n\tsending, cancel :="}},
 		"fencing token not consumed":              {"internal/store/sinks.go", []string{"WHERE id = ? AND epoch = ? AND lease_until > {now}", "WHERE id = ? AND ? > 0", "WHERE id = ? AND epoch = ? AND lease_until <> 0", "WHERE id = ? AND ? > 0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
