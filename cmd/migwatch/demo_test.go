@@ -37,9 +37,16 @@ type started struct {
 
 func start(t *testing.T, args ...string) *started {
 	t.Helper()
+	return startWith(t, nil, args...)
+}
+
+// startWith is start with settings.
+func startWith(t *testing.T, env []string, args ...string) *started {
+	t.Helper()
 	s := &started{Cmd: exec.Command(os.Args[0], args...), dir: t.TempDir(), tmp: t.TempDir(), ended: make(chan struct{})}
 	s.Dir = s.dir
 	s.Env = []string{"MIGWATCH_TEST_COMMAND=1", "TMPDIR=" + s.tmp, "PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0"}
+	s.Env = append(s.Env, env...)
 	s.Stderr = &s.errs
 	out, err := s.StdoutPipe()
 	if err != nil {
