@@ -145,9 +145,10 @@ func (s *Store) tellTrouble(ctx context.Context, e job.Event, change func(tx *go
 }
 
 // stuckSelect asks by the index of provider, phase and change: of the jobs that run for long enough, few have to be
-// looked at any closer. A copy that tells how far it is behind does something; it has no end to reach.
+// looked at any closer. A copy that tells how far it is behind does something; it has no end to reach. Of a job that was
+// not polled of late nobody knows how it goes.
 const stuckSelect = `SELECT ` + jobColumns + jobTables + `WHERE jobs.provider = ? AND jobs.phase = 'running' AND jobs.changed_at <= ? AND jobs.paused = 0
-	AND jobs.failures = 0 AND jobs.lag_seconds IS NULL AND jobs.stuck_seq < jobs.seq AND s.last_observed_at - s.first_observed_at >= ? ORDER BY jobs.changed_at, jobs.id LIMIT ?`
+	AND jobs.failures = 0 AND jobs.lag_seconds IS NULL AND jobs.stuck_seq < jobs.seq AND s.first_observed_at <= ? AND s.last_observed_at >= ? ORDER BY jobs.changed_at, jobs.id LIMIT ?`
 
 // looksPerWait is how often jobs that stand still are looked for, in the time after which they are told.
 const looksPerWait = 60
@@ -170,7 +171,7 @@ func (s *Store) tellStuck(ctx context.Context, after time.Duration, n noticed) e
 		for more := true; more; {
 			var still []jobRow
 			err := s.query(ctx, func(db *gorm.DB) error {
-				rows, err := s.rows(db, stuckSelect, string(p), millis(n.now.Add(-after)), after.Milliseconds(), maxGroup)
+				rows, err := s.rows(db, stuckSelect, string(p), millis(n.now.Add(-after)), millis(n.now.Add(-after)), millis(n.now.Add(-job.Overdue)), maxGroup)
 				if err != nil {
 					return err
 				}
