@@ -41,7 +41,7 @@ func TestServeTells(t *testing.T) {
 	}
 	<-s.ended
 	if err := s.Wait(); err != nil {
-		t.Error(err)
+		t.Errorf("%v\n%s", err, s.errs.String())
 	}
 	if strings.Contains(s.text()+s.errs.String(), "canary") {
 		t.Errorf("%s %s", s.text(), s.errs.String())

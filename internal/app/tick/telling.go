@@ -12,9 +12,7 @@ import (
 
 // open opens the store, which then tells Committed of what is written.
 func (t *Ticker) open(ctx context.Context, s config.Settings) (*store.Store, error) {
-	t.mu.Lock()
-	t.database.Committed = t.Committed
-	t.mu.Unlock()
+	t.begun.Do(func() { t.database.Committed = t.Committed })
 	return t.database.Open(ctx, s)
 }
 

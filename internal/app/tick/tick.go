@@ -32,6 +32,7 @@ type Ticker struct {
 	// Answered is shown the head of every answer of an upstream; nil: nobody is.
 	Answered func(*http.Response)
 
+	begun     sync.Once
 	mu        sync.Mutex // for what follows; ticks may overlap, and are harmless to each other
 	database  app.Database
 	transport *cloudapi.Transport
