@@ -25,7 +25,7 @@ func TestTellingSurvivesKills(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
-			for _, line := range tellUnderHarm(t, e.open(t), scftest.Build(t, pollPackage), choose(8, 200)) {
+			for _, line := range tellUnderHarm(t, e.open(t), scftest.Build(t, pollPackage), choose(6, 200)) {
 				t.Error(line)
 			}
 		})

@@ -74,7 +74,9 @@ func (s *mailServer) talk(c net.Conn) {
 			say("250 2.1.5 ok")
 		case "DATA":
 			say("354 go ahead")
-			s.data(in, to)
+			if !s.data(in, to) { // who sent it is gone, and was told nothing
+				return
+			}
 			say("250 2.0.0 taken")
 		case "QUIT":
 			say("221 2.0.0 bye")
@@ -99,11 +101,15 @@ func (s *mailServer) from(loggedIn bool) string {
 	return "250 2.1.0 ok"
 }
 
-func (s *mailServer) data(in *bufio.Reader, to int) {
+// data reads one mail and judges it; false where it does not come to its end.
+func (s *mailServer) data(in *bufio.Reader, to int) bool {
 	var b strings.Builder
 	for {
 		line, err := in.ReadString('\n')
-		if err != nil || line == ".\r\n" {
+		if err != nil {
+			return false
+		}
+		if line == ".\r\n" {
 			break
 		}
 		b.WriteString(strings.TrimPrefix(line, "."))
@@ -111,7 +117,7 @@ func (s *mailServer) data(in *bufio.Reader, to int) {
 	m, err := mail.ReadMessage(strings.NewReader(b.String()))
 	if err != nil {
 		s.r.t.Errorf("mail: %v", err)
-		return
+		return true
 	}
 	subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
 	if err != nil || to != 2 || m.Header.Get("From") == "" || m.Header.Get("Date") == "" || m.Header.Get("Message-Id") == "" {
@@ -134,4 +140,5 @@ func (s *mailServer) data(in *bufio.Reader, to int) {
 		s.r.t.Errorf("mail without both parts: %v", body)
 	}
 	s.r.take(Got{"mail", s.r.Now(), "", plain, body})
+	return true
 }
