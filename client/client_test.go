@@ -369,6 +369,24 @@ func TestJSONComesBack(t *testing.T) {
 	}
 }
 
+// A time whose milliseconds end in 0 keeps all three, which time.Time alone would cut.
+func TestTimesKeepMilliseconds(t *testing.T) {
+	at := time.Date(2026, 11, 26, 10, 0, 0, 130_000_000, time.FixedZone("UTC+8", 8*60*60))
+	for _, v := range []any{client.Job{WatchedAt: at, ChangedAt: at, CreatedAt: &at, StartedAt: &at, EndedAt: &at, ETA: &at}, client.Lag{At: at}, client.Discovery{WatchedAt: at, LastSweepAt: &at},
+		client.Snapshot{FirstObservedAt: at, LastObservedAt: at}, client.File{ExpiresAt: &at}, client.Polling{NextAt: &at, LastAttemptAt: &at}, client.Failure{At: at}, client.Event{At: at},
+		client.Summary{OldestDueAt: &at}, client.Tick{StartedAt: at, FinishedAt: at}, client.Trouble{Since: at, OpenedAt: at},
+		client.Sink{FailingSince: &at, NextAt: &at, LastSentAt: &at, LastSeenAt: at},
+	} {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(b), "2026-11-26T02:00:00.130Z"); n == 0 || n != strings.Count(string(b), "2026-11-26") {
+			t.Errorf("%T: %s", v, b)
+		}
+	}
+}
+
 func (r *rig) get(ctx context.Context, path string) []byte {
 	r.t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.server.URL+"/base"+path, http.NoBody)

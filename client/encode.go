@@ -111,3 +111,25 @@ func (t Tick) MarshalJSON() ([]byte, error) {
 		FinishedAt stamp `json:"finished_at"`
 	}{plain(t), stamp(t.StartedAt), stamp(t.FinishedAt)})
 }
+
+// MarshalJSON writes what the server wrote.
+func (t Trouble) MarshalJSON() ([]byte, error) {
+	type plain Trouble
+	return json.Marshal(struct {
+		plain
+		Since    stamp `json:"since"`
+		OpenedAt stamp `json:"opened_at"`
+	}{plain(t), stamp(t.Since), stamp(t.OpenedAt)})
+}
+
+// MarshalJSON writes what the server wrote.
+func (s Sink) MarshalJSON() ([]byte, error) {
+	type plain Sink
+	return json.Marshal(struct {
+		plain
+		FailingSince *stamp `json:"failing_since"`
+		NextAt       *stamp `json:"next_at"`
+		LastSentAt   *stamp `json:"last_sent_at"`
+		LastSeenAt   stamp  `json:"last_seen_at"`
+	}{plain(s), (*stamp)(s.FailingSince), (*stamp)(s.NextAt), (*stamp)(s.LastSentAt), stamp(s.LastSeenAt)})
+}
