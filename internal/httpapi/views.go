@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"strings"
-
 	"migwatch/internal/job"
 	"migwatch/internal/view"
 )
@@ -87,8 +85,8 @@ func viewSummary(s job.Summary) summaryView {
 	}
 	v.SinksFailing, v.Troubles = s.Sinks, []troubleView{}
 	for _, t := range s.Troubles {
-		provider, scope, _ := strings.Cut(t.Budget, "/")
-		v.Troubles = append(v.Troubles, troubleView{Provider: job.Provider(provider), Scope: scope, Kind: t.Kind, Since: view.Stamp(t.Since), OpenedAt: view.Stamp(*t.OpenedAt),
+		place := job.PlaceOf(t.Budget)
+		v.Troubles = append(v.Troubles, troubleView{Provider: place.Provider, Scope: place.Scope, Kind: t.Kind, Since: view.Stamp(t.Since), OpenedAt: view.Stamp(*t.OpenedAt),
 			Jobs: t.Jobs, Code: t.Code, Message: t.Message})
 	}
 	if t := s.LastTick; t != nil {

@@ -96,3 +96,9 @@ func (k Key) Budget() string {
 	}
 	return string(k.Provider) + "/" + k.Scope
 }
+
+// PlaceOf is the provider and the scope of a budget; the scope is "" where all of the provider's share it.
+func PlaceOf(budget string) Key {
+	provider, scope, _ := strings.Cut(budget, "/")
+	return Key{Provider: Provider(provider), Scope: scope}
+}

@@ -107,3 +107,15 @@ func TestNextQuotaDay(t *testing.T) {
 		}
 	}
 }
+
+func TestPlaceOf(t *testing.T) {
+	for _, k := range []job.Key{{Provider: job.DTS, Scope: "ap-shanghai", ID: "dts-1"}, {Provider: job.DTSSync, Scope: "ap-beijing", ID: "sync-1"}, {Provider: job.WeChat, Scope: "env-1", ID: "7"}} {
+		want := job.Key{Provider: k.Provider, Scope: k.Scope}
+		if k.Provider == job.WeChat { // all its environments share one budget
+			want.Scope = ""
+		}
+		if got := job.PlaceOf(k.Budget()); got != want {
+			t.Errorf("%s is of %+v, want %+v", k.Budget(), got, want)
+		}
+	}
+}

@@ -73,8 +73,7 @@ func (f Failing) isTold(since time.Time, after time.Duration, now time.Time) boo
 
 // Event tells that t opened, or that it is over.
 func (t Trouble) Event(over bool, at time.Time) Event {
-	provider, scope, _ := strings.Cut(t.Budget, "/")
-	e := Event{Type: TroubleEvent, Key: Key{Provider: Provider(provider), Scope: scope}, From: Clear, To: Phase(t.Kind), At: at, Jobs: t.Jobs}
+	e := Event{Type: TroubleEvent, Key: PlaceOf(t.Budget), From: Clear, To: Phase(t.Kind), At: at, Jobs: t.Jobs}
 	if over {
 		e.From, e.To = e.To, e.From
 	}

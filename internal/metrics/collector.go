@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -95,8 +94,8 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 
 func (c collector) collectTelling(gauge gauger, counter func(d *prometheus.Desc, v int64, labels ...string)) {
 	for _, t := range c.st.Troubles {
-		provider, scope, _ := strings.Cut(t.Budget, "/")
-		gauge(troubles, float64(t.Jobs), provider, scope, string(t.Kind))
+		place := job.PlaceOf(t.Budget)
+		gauge(troubles, float64(t.Jobs), string(place.Provider), place.Scope, string(t.Kind))
 	}
 	names := map[[2]string]bool{} // people may give one to two sinks; a series is one's
 	for _, k := range c.st.SinkStates {

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -206,8 +205,8 @@ func (t *tick) countDue() {
 
 // open starts a lane for budget, unless one is at work or was a moment ago.
 func (t *tick) open(budget string) {
-	provider, _, _ := strings.Cut(budget, "/")
-	looker, rate := t.Lookers[job.Provider(provider)], t.Rates[job.Provider(provider)]
+	provider := job.PlaceOf(budget).Provider
+	looker, rate := t.Lookers[provider], t.Rates[provider]
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if looker == nil || rate <= 0 || time.Since(t.opened[budget]) < rescan {

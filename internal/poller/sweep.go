@@ -3,7 +3,6 @@ package poller
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"migwatch/internal/job"
@@ -29,8 +28,7 @@ var errSweepLost = errors.New("the sweep's lease ended")
 // where another poller is at the list: each slot that is taken from it for one job is a hundred jobs' at a page.
 func (l *lane) sweep() bool {
 	lister, ok := l.looker.(Lister)
-	provider, scope, _ := strings.Cut(l.budget, "/")
-	place := job.Key{Provider: job.Provider(provider), Scope: scope}
+	place := job.PlaceOf(l.budget)
 	if !ok || job.CheckDiscovery(place.Provider, place.Scope) != nil {
 		return true
 	}

@@ -25,8 +25,8 @@ type sinkRow struct {
 
 func (v *visit) troubleRows(open []job.Trouble, now time.Time) (rows []troubleRow) {
 	for _, t := range open {
-		provider, scope, _ := strings.Cut(t.Budget, "/")
-		rows = append(rows, troubleRow{job.Provider(provider), scope, t.Kind, t.Jobs, v.text.moment("ago", t.Since, now), strings.TrimSpace(t.Code + " " + t.Message)})
+		place := job.PlaceOf(t.Budget)
+		rows = append(rows, troubleRow{place.Provider, place.Scope, t.Kind, t.Jobs, v.text.moment("ago", t.Since, now), strings.TrimSpace(t.Code + " " + t.Message)})
 	}
 	return rows
 }
