@@ -46,7 +46,8 @@ func (cmd *serveCmd) Run(ctx context.Context, sh *shell) error {
 	log.Use(s)
 	var bell app.Bell
 	server := &api.Server{Log: log, Place: config.Local, Local: local.Loopback(l), News: bell.Next}
-	ticker := &tick.Ticker{Log: log, Place: config.Local, Committed: bell.Ring}
+	ticker := &tick.Ticker{Log: log, Place: config.Local}
+	ticker.OnCommit(bell.Ring)
 	sh.closers = append(sh.closers, ticker.Close, server.Close)
 	log.Info("listening", "address", l.Addr().String(), "url", local.URL(l), "every", cmd.Every.String(), "version", app.Version())
 	if !server.Local && len(s.AdminKeys)+len(s.ReadKeys) == 0 {

@@ -22,7 +22,7 @@ type feed struct {
 
 	mu      sync.Mutex
 	waiters map[*waiter]bool
-	quit    chan struct{} // of the reader at work
+	stop    context.CancelFunc // ends the reader at work
 }
 
 // waiter is a request that waits.
@@ -41,8 +41,10 @@ func (f *feed) join(ctx context.Context, s Store, w *waiter) error {
 		if err != nil {
 			return err
 		}
-		f.waiters, f.quit = map[*waiter]bool{}, make(chan struct{})
-		go f.read(last, f.quit)
+		f.waiters = map[*waiter]bool{}
+		var reading context.Context
+		reading, f.stop = context.WithCancel(context.WithoutCancel(ctx)) // it may outlive the request that began it
+		go f.read(reading, last)
 	}
 	f.waiters[w] = true
 	return nil
@@ -53,11 +55,11 @@ func (f *feed) leave(w *waiter) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if delete(f.waiters, w); len(f.waiters) == 0 {
-		close(f.quit)
+		f.stop()
 	}
 }
 
-func (f *feed) read(last int64, quit chan struct{}) {
+func (f *feed) read(ctx context.Context, last int64) {
 	every := time.NewTicker(feedEvery)
 	defer every.Stop()
 	for {
@@ -65,7 +67,7 @@ func (f *feed) read(last int64, quit chan struct{}) {
 		if f.news != nil {
 			news = f.news()
 		}
-		list := f.next(last, quit)
+		list := f.next(ctx, last)
 		if len(list) > 0 {
 			last = list[len(list)-1].ID
 			f.hand(list)
@@ -74,7 +76,7 @@ func (f *feed) read(last int64, quit chan struct{}) {
 			continue
 		}
 		select {
-		case <-quit:
+		case <-ctx.Done():
 			return
 		case <-every.C:
 		case <-news:
@@ -84,16 +86,9 @@ func (f *feed) read(last int64, quit chan struct{}) {
 
 // next asks once. A database that fails is asked again in a second: those who wait are told nothing meanwhile, and
 // whoever asks anew is told what is wrong.
-func (f *feed) next(last int64, quit chan struct{}) []job.Event {
-	ctx, cancel := context.WithTimeout(context.Background(), feedTime)
+func (f *feed) next(ctx context.Context, last int64) []job.Event {
+	ctx, cancel := context.WithTimeout(ctx, feedTime)
 	defer cancel()
-	go func() {
-		select {
-		case <-quit:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	s, err := f.open(ctx)
 	if err != nil {
 		return nil

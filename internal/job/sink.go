@@ -55,7 +55,6 @@ type SinkState struct {
 type SinkClaim struct {
 	SinkState
 	Epoch int64
-	Token string
 	At    time.Time // when it was claimed, by the store's clock
 	Last  int64     // the newest event of then
 }

@@ -79,6 +79,7 @@ type Job struct {
 	About     About
 	Pace      []Point    // the last places at which progress moved, the newest last; two at most
 	ETA       *time.Time // when 100 % would be reached at the pace of late; nil where nothing can be said
+	Stuck     bool       // it was told that it runs and shows nothing new
 	Polling   Polling
 }
 

@@ -175,10 +175,9 @@ func (w *telling) now() time.Time { return w.At.Add(w.Client.Now().Sub(w.claimed
 
 // turn waits until the service's rate allows the next message; false where that is not within ctx or the lease.
 func (w *telling) turn(ctx context.Context) bool {
-	n, per := Rate(w.sink.Kind)
 	at := w.now()
-	if n > 0 && w.SentAt != nil {
-		at = w.SentAt.Add(per / time.Duration(n))
+	if w.SentAt != nil {
+		at = w.SentAt.Add(gap(w.sink.Kind))
 	}
 	wait := at.Sub(w.now())
 	begin := w.Client.Now().Add(wait)

@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +22,7 @@ import (
 	"migwatch/internal/secret"
 	"migwatch/internal/sink"
 	"migwatch/internal/store"
+	"migwatch/internal/store/storetest"
 )
 
 // rig is a teller over a real store and strict receivers.
@@ -31,18 +32,7 @@ type rig struct {
 	store *store.Store
 	raw   *sql.DB
 	sinks *notifytest.Receiver
-	log   *lockedText
-}
-
-type lockedText struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *lockedText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
+	log   *bytes.Buffer
 }
 
 func newRig(t testing.TB, kinds ...string) *rig {
@@ -61,7 +51,7 @@ func newRig(t testing.TB, kinds ...string) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = raw.Close() })
-	r := &rig{t: t, store: s, raw: raw, sinks: notifytest.New(t), log: &lockedText{}}
+	r := &rig{t: t, store: s, raw: raw, sinks: notifytest.New(t), log: &bytes.Buffer{}}
 	var urls []string
 	for _, kind := range kinds {
 		urls = append(urls, r.sinks.URL(kind, "&on=all"))
@@ -73,32 +63,6 @@ func newRig(t testing.TB, kinds ...string) *rig {
 	r.Teller = &notify.Teller{Store: s, Client: client(""), Sinks: list, Lease: time.Minute, Log: slog.New(slog.NewTextHandler(r.log, nil))}
 	r.Keep(t.Context())
 	return r
-}
-
-// happen makes n events.
-func (r *rig) happen(n int) {
-	r.t.Helper()
-	for i := range n {
-		if _, _, err := r.store.Watch(r.t.Context(), job.Key{Provider: job.DTS, Scope: "ap-shanghai", ID: fmt.Sprintf("dts-%d", i)}, job.Change{}); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-	for {
-		claims, err := r.store.Claim(r.t.Context(), "dts/ap-shanghai", 100, time.Minute)
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		if len(claims) == 0 {
-			return
-		}
-		var outcomes []job.Outcome
-		for _, c := range claims {
-			outcomes = append(outcomes, job.Settle(c, &job.Seen{Phase: job.Failed, Status: "finished"}, nil, c.At))
-		}
-		if _, err := r.store.Record(r.t.Context(), outcomes); err != nil {
-			r.t.Fatal(err)
-		}
-	}
 }
 
 func (r *rig) exec(statement string, args ...any) {
@@ -122,7 +86,7 @@ func (r *rig) state() job.SinkState {
 func TestManyEventsAtOnce(t *testing.T) {
 	const events = 1000 // a pager takes them one by one, at its rate: it has a test of its own
 	r := newRig(t, "webhook", "wecom", "dingtalk", "feishu", "lark", "slack", "mail")
-	r.happen(events)
+	storetest.Happen(t, r.store, events)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	told := r.Tell(ctx)
@@ -152,7 +116,7 @@ func TestManyEventsAtOnce(t *testing.T) {
 // TestSinkThatRefusesForAnHour is tried again ever less often, and then has everything, in order.
 func TestSinkThatRefusesForAnHour(t *testing.T) {
 	r := newRig(t, "webhook")
-	r.happen(20)
+	storetest.Happen(t, r.store, 20)
 	r.sinks.Answer = func(string) (int, string, http.Header) { return http.StatusServiceUnavailable, "under repair", nil }
 	for n, want := range []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 15 * time.Minute, 15 * time.Minute, 15 * time.Minute} {
 		if told := r.Tell(t.Context()); told != 0 {
@@ -189,29 +153,29 @@ func TestSinkThatRefusesForAnHour(t *testing.T) {
 // three days of failing what is that old is dropped; each is counted or told.
 func TestWhatIsGivenUp(t *testing.T) {
 	r := newRig(t, "webhook")
-	r.happen(2)
+	storetest.Happen(t, r.store, 2)
 	r.sinks.Answer = func(string) (int, string, http.Header) { return http.StatusGone, "", nil }
 	for range 3 {
 		r.Tell(t.Context())
 		r.exec(`UPDATE sinks SET next_at = 0`)
 	}
-	if k := r.state(); !k.Stopped || r.sinks.Asked("webhook") != 1 || k.Behind != 2 || !strings.Contains(r.log.b.String(), "a sink is stopped") {
+	if k := r.state(); !k.Stopped || r.sinks.Asked("webhook") != 1 || k.Behind != 2 || !strings.Contains(r.log.String(), "a sink is stopped") {
 		t.Errorf("asked %d times, %+v", r.sinks.Asked("webhook"), k)
 	}
 
 	r = newRig(t, "slack")
-	r.happen(2)
+	storetest.Happen(t, r.store, 2)
 	r.sinks.Answer = func(string) (int, string, http.Header) { return http.StatusBadRequest, "invalid_payload", nil }
 	for range 3 {
 		r.Tell(t.Context())
 		r.exec(`UPDATE sinks SET next_at = 0`)
 	}
-	if k := r.state(); k.Stopped || k.Dropped != 1 || k.Behind != 1 || k.Failures != 0 || !strings.Contains(r.log.b.String(), "events were given up") {
+	if k := r.state(); k.Stopped || k.Dropped != 1 || k.Behind != 1 || k.Failures != 0 || !strings.Contains(r.log.String(), "events were given up") {
 		t.Errorf("%+v", k)
 	}
 
 	r = newRig(t, "wecom")
-	r.happen(3)
+	storetest.Happen(t, r.store, 3)
 	day := (24 * time.Hour).Milliseconds()
 	r.exec(`UPDATE events SET at = at - ? WHERE id < 3`, 4*day)
 	r.sinks.Answer = func(string) (int, string, http.Header) { return http.StatusBadGateway, "", nil }
@@ -229,7 +193,7 @@ func TestWhatIsGivenUp(t *testing.T) {
 // TestSinkThatHangs keeps nobody else waiting, and no longer than the time there is; that is no failure of its.
 func TestSinkThatHangs(t *testing.T) {
 	r := newRig(t, "webhook", "slack")
-	r.happen(3)
+	storetest.Happen(t, r.store, 3)
 	over := make(chan struct{})
 	defer close(over)
 	r.sinks.Answer = func(kind string) (int, string, http.Header) {
@@ -259,7 +223,7 @@ func BenchmarkTell(b *testing.B) {
 	const events = 10_000
 	for b.Loop() {
 		r := newRig(b, "webhook", "mail")
-		r.happen(events)
+		storetest.Happen(b, r.store, events)
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)

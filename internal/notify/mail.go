@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"html"
-	"net"
 	"net/textproto"
 	"strconv"
 	"strings"
@@ -48,7 +47,7 @@ func mailServer(s sink.Sink) (*mail.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	local := s.Mail.Host == "localhost" || net.ParseIP(s.Mail.Host).IsLoopback()
+	local := s.Mail.IsLocal()
 	// What does not leave the machine needs neither TLS nor a certificate that an authority signed.
 	options := []mail.Option{mail.WithPort(port), mail.WithTimeout(mailTime), mail.WithoutNoop(),
 		mail.WithTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.Mail.Host, InsecureSkipVerify: local})} //nolint:gosec // on loopback only

@@ -86,17 +86,17 @@ func atOnce(s sink.Sink, n int) int {
 	return 1
 }
 
-// Rate is how many messages a kind of sink takes in how long.
-func Rate(kind string) (n int, per time.Duration) {
+// gap is the time between two messages that a kind of sink asks for.
+func gap(kind string) time.Duration {
 	switch kind {
 	case "wecom", "dingtalk": // 20 a minute and robot
-		return 20, time.Minute
+		return time.Minute / 20
 	case "feishu", "lark", "pagerduty": // 100 and 120 a minute
-		return 100, time.Minute
+		return time.Minute / 100
 	case "slack", "mail":
-		return 1, time.Second
+		return time.Second
 	}
-	return 0, 0 // as fast as it answers
+	return 0 // as fast as it answers
 }
 
 // answer is what a service said.

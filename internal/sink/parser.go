@@ -224,6 +224,9 @@ func digest(parts []string) string {
 	return hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
+// IsLocal reports whether the server is on this machine.
+func (m Mail) IsLocal() bool { return loopback(m.Host) }
+
 func loopback(host string) bool {
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.IsLoopback() || host == "localhost"

@@ -55,6 +55,7 @@ var planned = []struct {
 	{"events", []string{"primary"}, false, feeds(job.Filter{})},
 	{"events, provider", nil, false, feeds(job.Filter{Provider: job.WeChat})},
 	{"events, scope", []string{"events_scope"}, false, feeds(job.Filter{Scope: "ap-r7"})},
+	{"events, job", []string{"jobs_key", "events_job"}, false, feeds(job.Filter{Provider: job.DTS, Scope: filledKey(6).Scope, ID: filledKey(6).ID})},
 	{"summary", []string{"jobs_due", "jobs_paused", "jobs_failing", "jobs_provider_phase_changed"}, true, func(ctx context.Context, s *store.Store) error { _, err := s.Summary(ctx); return err }},
 	{"notice", []string{"jobs_failing", "jobs_provider_phase_changed"}, true, func(ctx context.Context, s *store.Store) error { return s.Notice(ctx, time.Minute, time.Minute) }},
 	{"due", []string{"jobs_due"}, false, func(ctx context.Context, s *store.Store) error { _, err := s.Due(ctx); return err }},

@@ -36,7 +36,7 @@ func (s *Store) Prune(ctx context.Context, p job.Retention, max int) (deleted in
 		return 0, fmt.Errorf("prune: %w", err)
 	}
 	w := pruning{s: s, snapshots: cutoff(now, p.Snapshots), events: cutoff(now, p.Events), left: int64(max), bounded: max > 0}
-	if w.told, err = s.toldToAll(ctx, now); err != nil {
+	if w.told, err = s.toldToAll(ctx); err != nil {
 		return 0, fmt.Errorf("prune: %w", err)
 	}
 	if w.bounded {

@@ -154,6 +154,9 @@ func scanEvent(rows scanner) (e job.Event, err error) {
 
 func eventsSelect(f job.Filter, after int64, limit int) (string, []any) {
 	where, args := `id > ?`, []any{after}
+	if f.Provider != "" && f.Scope != "" && f.ID != "" {
+		where, args = where+` AND job = (SELECT id FROM jobs WHERE provider = ? AND scope = ? AND job_id = ?)`, append(args, string(f.Provider), f.Scope, f.ID)
+	}
 	if f.Provider != "" {
 		where, args = where+` AND provider = ?`, append(args, string(f.Provider))
 	}

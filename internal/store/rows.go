@@ -47,7 +47,7 @@ func valueOrNil(n *int64) any {
 // jobColumns is what scanJob reads: a job and its newest snapshot.
 const jobColumns = `jobs.id, jobs.provider, jobs.scope, jobs.job_id, jobs.label, jobs.paused, jobs.phase, jobs.watched_at, jobs.changed_at,
 	jobs.next_at, jobs.last_attempt_at, jobs.failures, jobs.error_kind, jobs.error_code, jobs.error_message, jobs.error_request_id, jobs.error_at, jobs.error_repeats,
-	jobs.file_url, jobs.file_expires_at, jobs.epoch, jobs.lease_until, jobs.about,
+	jobs.file_url, jobs.file_expires_at, jobs.epoch, jobs.lease_until, jobs.about, jobs.stuck_seq,
 	s.seq, s.phase, s.status, s.progress, s.check_flag, s.error_code, s.message, s.records_succeeded, s.records_failed, s.request_id,
 	s.first_observed_at, s.last_observed_at, s.observations, s.step`
 
@@ -84,11 +84,12 @@ func (s *Store) scanJob(rows scanner) (jobRow, error) {
 		failure                     job.Failure
 		url                         string
 		about                       sql.NullString
+		stuck                       int64
 		snap                        nullSnapshot
 	)
 	err := rows.Scan(append([]any{&r.id, &j.Key.Provider, &j.Key.Scope, &j.Key.ID, &j.Label, &j.Paused, &j.Phase, &watched, &changed,
 		&next, &attempt, &j.Polling.Failures, &failure.Kind, &failure.Code, &failure.Message, &failure.RequestID, &errAt, &failure.Repeats,
-		&url, &fileX, &r.epoch, &r.leaseUntil, &about}, snap.into()...)...)
+		&url, &fileX, &r.epoch, &r.leaseUntil, &about, &stuck}, snap.into()...)...)
 	if err != nil {
 		return r, err
 	}
@@ -108,7 +109,7 @@ func (s *Store) scanJob(rows scanner) (jobRow, error) {
 	}
 	if snap.seq.Valid {
 		latest := snap.snapshot()
-		j.Latest = &latest
+		j.Latest, j.Stuck = &latest, stuck == latest.Seq && j.Phase == job.Running
 	}
 	return r, nil
 }

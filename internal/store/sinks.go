@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"math"
 	"time"
 
 	"gorm.io/gorm"
@@ -41,7 +40,7 @@ func scanSink(rows scanner) (c job.SinkClaim, err error) {
 
 // Sinks lists them by name, with how many events each has still to be told.
 func (s *Store) Sinks(ctx context.Context) ([]job.SinkState, error) {
-	rows, err := s.sinkRows(ctx)
+	rows, err := s.sinkRows(ctx, sinksSelect)
 	list := make([]job.SinkState, len(rows))
 	for i, r := range rows {
 		list[i] = r.SinkState
@@ -49,11 +48,17 @@ func (s *Store) Sinks(ctx context.Context) ([]job.SinkState, error) {
 	return list, err
 }
 
-func (s *Store) sinkRows(ctx context.Context) ([]job.SinkClaim, error) {
+// The second statement leaves out how many events each sink has still to be told: those are counted one by one.
+const (
+	sinksSelect     = `SELECT ` + sinkColumns + `, (SELECT COUNT(*) FROM events WHERE events.id > k.place) FROM sinks k ORDER BY k.name, k.id`
+	sinksSelectOnly = `SELECT ` + sinkColumns + `, 0 FROM sinks k`
+)
+
+func (s *Store) sinkRows(ctx context.Context, statement string) ([]job.SinkClaim, error) {
 	var list []job.SinkClaim
 	err := s.query(ctx, func(db *gorm.DB) error {
 		list = nil
-		rows, err := db.Raw(s.d.sql(`SELECT ` + sinkColumns + `, (SELECT COUNT(*) FROM events WHERE events.id > k.place) FROM sinks k ORDER BY k.name, k.id`)).Rows()
+		rows, err := db.Raw(s.d.sql(statement)).Rows()
 		if err != nil {
 			return err
 		}
@@ -78,7 +83,7 @@ func (s *Store) sinkRows(ctx context.Context) ([]job.SinkClaim, error) {
 // KeepSinks makes known what the settings name. A sink that is new begins with what happens from then on; one whose
 // address changed is no longer stopped; one that was not named for three days is forgotten.
 func (s *Store) KeepSinks(ctx context.Context, named []job.Sink) error {
-	known, err := s.sinkRows(ctx)
+	known, err := s.sinkRows(ctx, sinksSelectOnly)
 	if err != nil {
 		return err
 	}
@@ -247,15 +252,11 @@ func (s *Store) byRow(db *gorm.DB, ids []int64) (map[int64]*job.Job, error) {
 }
 
 // toldToAll is the last event that every sink has had that is still told of events.
-func (s *Store) toldToAll(ctx context.Context, now time.Time) (int64, error) {
-	var least sql.NullInt64
-	err := s.query(ctx, func(db *gorm.DB) error {
-		return db.Raw(`SELECT MIN(place) FROM sinks WHERE stopped = 0 AND seen_at > ?`, millis(now.Add(-sinkGone))).Row().Scan(&least)
+func (s *Store) toldToAll(ctx context.Context) (last int64, err error) {
+	err = s.query(ctx, func(db *gorm.DB) error {
+		return db.Raw(s.d.sql(`SELECT COALESCE(MIN(place), 9223372036854775807) FROM sinks WHERE stopped = 0 AND seen_at > {now} - ?`), sinkGone.Milliseconds()).Row().Scan(&last)
 	})
-	if !least.Valid {
-		return math.MaxInt64, err
-	}
-	return least.Int64, err
+	return last, err
 }
 
 func (s *Store) countSinks(db *gorm.DB, sum *job.Summary) error {

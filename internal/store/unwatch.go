@@ -53,9 +53,12 @@ func (s *Store) Unwatch(ctx context.Context, k job.Key) (untold int64, err error
 }
 
 func (s *Store) untoldOf(ctx context.Context, row int64) (n int64, err error) {
+	last, err := s.toldToAll(ctx)
+	if err != nil {
+		return 0, err
+	}
 	err = s.query(ctx, func(db *gorm.DB) error {
-		return db.Raw(s.d.sql(`SELECT COUNT(*) FROM events WHERE job = ? AND id > (SELECT COALESCE(MIN(place), 9223372036854775807) FROM sinks WHERE stopped = 0 AND seen_at > {now} - ?)`),
-			row, sinkGone.Milliseconds()).Row().Scan(&n)
+		return db.Raw(`SELECT COUNT(*) FROM events WHERE job = ? AND id > ?`, row, last).Row().Scan(&n)
 	})
 	return n, err
 }

@@ -126,9 +126,10 @@ func (u *UI) job(v *visit) error {
 	if j.Latest != nil {
 		latest := v.snapshot(k.Provider, *j.Latest)
 		p.Latest = &latest
-	}
-	if p.Stuck, err = v.stuckSince(s, j); err != nil {
-		return err
+		if j.Stuck {
+			since := v.text.moment("ago", j.Latest.FirstObservedAt, u.opt.Now())
+			p.Stuck = &since
+		}
 	}
 	slices.Reverse(story)
 	p.tell(v, story)

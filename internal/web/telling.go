@@ -47,16 +47,3 @@ func (v *visit) sinkRows(s Store, now time.Time) (rows []sinkRow, err error) {
 	}
 	return rows, err
 }
-
-// stuckSince is since when j shows nothing new, where that was told; nil otherwise.
-func (v *visit) stuckSince(s Store, j job.Job) (*moment, error) {
-	if j.Phase != job.Running || j.Latest == nil {
-		return nil, nil
-	}
-	told, err := s.Events(v.r.Context(), job.Filter{Provider: j.Key.Provider, Scope: j.Key.Scope, ID: j.Key.ID, Types: []job.EventType{job.Stuck}}, 0, 500)
-	if err != nil || len(told) == 0 || told[len(told)-1].Seq != j.Latest.Seq {
-		return nil, err
-	}
-	since := v.text.moment("ago", j.Latest.FirstObservedAt, v.u.opt.Now())
-	return &since, nil
-}

@@ -23,8 +23,6 @@ type Store interface {
 	Unwatch(ctx context.Context, k job.Key) (untold int64, err error)
 	// PollNow makes the job due at once; a paused one gives job.ErrPaused.
 	PollNow(ctx context.Context, k job.Key) (job.Job, error)
-	// Events lists at most limit events with IDs beyond after, the oldest first.
-	Events(ctx context.Context, f job.Filter, after int64, limit int) ([]job.Event, error)
 	// Sinks lists who is told what happens.
 	Sinks(ctx context.Context) ([]job.SinkState, error)
 	// Discoveries lists what is watched as a whole.

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"migwatch/internal/job"
 	"migwatch/internal/notify/notifytest"
 	"migwatch/internal/scf/scftest"
 	"migwatch/internal/store"
+	"migwatch/internal/store/storetest"
 )
 
 const (
@@ -73,7 +73,7 @@ func tellUnderHarm(t *testing.T, db *database, binary string, deeds int) []strin
 		t.Fatal(err)
 	}
 	first.Kill()
-	happen(t, s, events)
+	storetest.Happen(t, s, events)
 	for n := range deeds {
 		f, done := tick(30 * time.Second)
 		before := sinks.Asked("webhook")
@@ -148,31 +148,4 @@ func judgeTold(t *testing.T, sinks *notifytest.Receiver, events, deeds int) (wro
 	}
 	t.Logf("%d repeats after %d deeds, %d mails", repeats, deeds, len(sinks.Got("mail")))
 	return wrong
-}
-
-// happen makes n events.
-func happen(t *testing.T, s *store.Store, n int) {
-	t.Helper()
-	for i := range n {
-		k := job.Key{Provider: job.DTS, Scope: "ap-shanghai", ID: fmt.Sprintf("dts-%d", i)}
-		if _, _, err := s.Watch(t.Context(), k, job.Change{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for {
-		claims, err := s.Claim(t.Context(), "dts/ap-shanghai", 100, time.Minute)
-		if err != nil || len(claims) == 0 {
-			if err != nil {
-				t.Fatal(err)
-			}
-			return
-		}
-		var outcomes []job.Outcome
-		for _, c := range claims {
-			outcomes = append(outcomes, job.Settle(c, &job.Seen{Phase: job.Failed, Status: "finished"}, nil, c.At))
-		}
-		if _, err := s.Record(t.Context(), outcomes); err != nil {
-			t.Fatal(err)
-		}
-	}
 }

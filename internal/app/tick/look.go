@@ -22,7 +22,7 @@ func (t *Ticker) Look(ctx context.Context, env map[string]string, k job.Key) (jo
 		return job.Seen{}, err
 	}
 	t.Log.Use(settings)
-	db, err := t.open(ctx, settings)
+	db, err := t.database.Open(ctx, settings)
 	if err != nil {
 		return job.Seen{}, err
 	}

@@ -10,11 +10,8 @@ import (
 	"migwatch/internal/store"
 )
 
-// open opens the store, which then tells Committed of what is written.
-func (t *Ticker) open(ctx context.Context, s config.Settings) (*store.Store, error) {
-	t.begun.Do(func() { t.database.Committed = t.Committed })
-	return t.database.Open(ctx, s)
-}
+// OnCommit has f called after each commit that may have told an event. It comes before the first tick.
+func (t *Ticker) OnCommit(f func()) { t.database.Committed = f }
 
 // Tell hands on what happened, with the settings of this environment, as each tick does at its end: for whoever has time
 // between ticks.
@@ -24,7 +21,7 @@ func (t *Ticker) Tell(ctx context.Context, env map[string]string) error {
 		return err
 	}
 	t.Log.Use(settings)
-	db, err := t.open(ctx, settings)
+	db, err := t.database.Open(ctx, settings)
 	if err != nil {
 		return err
 	}

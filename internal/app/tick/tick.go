@@ -27,12 +27,9 @@ import (
 type Ticker struct {
 	Log   *app.Log
 	Place config.Place
-	// Committed is called after each commit that may have told an event; nil: nobody is.
-	Committed func()
 	// Answered is shown the head of every answer of an upstream; nil: nobody is.
 	Answered func(*http.Response)
 
-	begun     sync.Once
 	mu        sync.Mutex // for what follows; ticks may overlap, and are harmless to each other
 	database  app.Database
 	transport *cloudapi.Transport
@@ -50,7 +47,7 @@ func (t *Ticker) Tick(ctx context.Context, env map[string]string) (report poller
 		return poller.Report{}, err
 	}
 	t.Log.Use(settings)
-	db, err := t.open(ctx, settings)
+	db, err := t.database.Open(ctx, settings)
 	if err != nil {
 		return poller.Report{}, err
 	}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -118,4 +119,31 @@ func stuckJobsAreToldOnce(t *testing.T, open Fresh) {
 	seeAt(t, s, key(1), running(2), 0)
 	notice(t, s, again, time.Hour)
 	same(t, "told of its next snapshot", len(tells(t, s)), 2)
+}
+
+// Happen makes n events: that many jobs of DTS are watched and fail.
+func Happen(t testing.TB, s *store.Store, n int) {
+	t.Helper()
+	for i := range n {
+		k := job.Key{Provider: job.DTS, Scope: "ap-shanghai", ID: fmt.Sprintf("dts-%d", i)}
+		if _, _, err := s.Watch(t.Context(), k, job.Change{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for {
+		claims, err := s.Claim(t.Context(), "dts/ap-shanghai", 100, time.Minute)
+		if err != nil || len(claims) == 0 {
+			if err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		var outcomes []job.Outcome
+		for _, c := range claims {
+			outcomes = append(outcomes, job.Settle(c, &job.Seen{Phase: job.Failed, Status: "finished"}, nil, c.At))
+		}
+		if _, err := s.Record(t.Context(), outcomes); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
