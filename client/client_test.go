@@ -83,8 +83,8 @@ func (r *rig) client(key string) *client.Client {
 	return c
 }
 
-// sees records looks at a job that is due, as a tick would.
-func (r *rig) sees(k client.Key, looks ...job.Seen) {
+// sees records a poll of a job that is due, as a tick would.
+func (r *rig) sees(k client.Key, looks ...job.Observation) {
 	r.t.Helper()
 	ctx, key := r.t.Context(), job.Key{Provider: job.Provider(k.Provider), Scope: k.Scope, ID: k.JobID}
 	for _, seen := range looks {
@@ -176,9 +176,9 @@ func TestWhatWasSeen(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	running := job.Seen{Phase: job.Running, Status: "running", Progress: n(40), RequestID: "r1"}
-	r.sees(dtsJob, running, running, job.Seen{Phase: job.Failed, Status: "finished", Progress: n(100), CheckFlag: n(0), ErrorCode: n(-1), Message: "a,b\n\"c\"", RequestID: "r2"})
-	r.sees(wechatJob, job.Seen{Phase: job.Succeeded, Status: "success", RecordsSucceeded: n(3), RecordsFailed: n(0),
+	running := job.Observation{Phase: job.Running, Status: "running", Progress: n(40), RequestID: "r1"}
+	r.sees(dtsJob, running, running, job.Observation{Phase: job.Failed, Status: "finished", Progress: n(100), CheckFlag: n(0), ErrorCode: n(-1), Message: "a,b\n\"c\"", RequestID: "r2"})
+	r.sees(wechatJob, job.Observation{Phase: job.Succeeded, Status: "success", RecordsSucceeded: n(3), RecordsFailed: n(0),
 		File: &job.File{URL: secret.New(fileURL), ExpiresAt: time.Now().Add(time.Hour)}})
 
 	j, err := r.read.Job(ctx, dtsJob)
@@ -193,7 +193,7 @@ func TestWhatWasSeen(t *testing.T) {
 		t.Errorf("%+v", history)
 	}
 	if before := collect(t, r.read.History(ctx, dtsJob, client.Span{Until: history[0].FirstObservedAt})); len(before) != 0 {
-		t.Errorf("before the first look: %+v", before)
+		t.Errorf("before the first poll: %+v", before)
 	}
 	events := collect(t, r.read.Events(ctx, client.EventFilter{PageSize: 1}))
 	if len(events) != 3 || events[0].From != client.Pending || events[1].To != client.Failed || events[2].Key() != wechatJob {
@@ -265,7 +265,7 @@ func TestETag(t *testing.T) {
 	if j, again, changed, err := r.read.JobIfChanged(ctx, dtsJob, tag); err != nil || changed || again != tag || j.JobID != "" {
 		t.Errorf("%+v %q %v %v", j, again, changed, err)
 	}
-	r.sees(dtsJob, job.Seen{Phase: job.Running, Status: "running"})
+	r.sees(dtsJob, job.Observation{Phase: job.Running, Status: "running"})
 	if j, again, changed, err := r.read.JobIfChanged(ctx, dtsJob, tag); err != nil || !changed || again == tag || j.Phase != client.Running {
 		t.Errorf("%+v %q %v %v", j, again, changed, err)
 	}
@@ -281,7 +281,7 @@ func TestExports(t *testing.T) {
 		t.Errorf("nothing seen: %q, %v", empty.String(), err)
 	}
 	for i := range int64(5) {
-		r.sees(dtsJob, job.Seen{Phase: job.Running, Status: "running", Progress: &i, Message: "line\nbreak"})
+		r.sees(dtsJob, job.Observation{Phase: job.Running, Status: "running", Progress: &i, Message: "line\nbreak"})
 	}
 	var csv, all, nd bytes.Buffer
 	for _, err := range []error{
@@ -326,7 +326,7 @@ func TestJSONComesBack(t *testing.T) {
 	if _, _, err := r.admin.Watch(ctx, wechatJob, client.Change{}); err != nil {
 		t.Fatal(err)
 	}
-	r.sees(wechatJob, job.Seen{Phase: job.Partial, Status: "success", RecordsSucceeded: n(3), RecordsFailed: n(1),
+	r.sees(wechatJob, job.Observation{Phase: job.Partial, Status: "success", RecordsSucceeded: n(3), RecordsFailed: n(1),
 		File: &job.File{URL: secret.New(fileURL), ExpiresAt: time.Now().Add(time.Hour).Truncate(time.Minute)}})
 	if err := r.store.Finish(ctx, job.Tick{Claimed: 1, Recorded: 1}, time.Second); err != nil {
 		t.Fatal(err)
@@ -338,7 +338,7 @@ func TestJSONComesBack(t *testing.T) {
 	if err != nil || len(claims) != 1 {
 		t.Fatal(claims, err)
 	}
-	if _, err := r.store.Record(ctx, []job.Outcome{job.Settle(claims[0], nil, &job.LookError{Kind: job.Forbidden, Code: "no"}, claims[0].At)}); err != nil {
+	if _, err := r.store.Record(ctx, []job.Outcome{job.Settle(claims[0], nil, &job.PollError{Kind: job.Forbidden, Code: "no"}, claims[0].At)}); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(r.store.Notice(ctx, 0, 0), r.store.KeepSinks(ctx, []job.Sink{{ID: "a", Version: "a", Kind: "wecom", Name: "ops", Filter: job.SinkFilter{On: []string{"failed"}, Scope: "env-1"}}})); err != nil {

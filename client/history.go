@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Span chooses snapshots of one job: those in whose time, from the first to the last look that saw
+// Span chooses snapshots of one job: those in whose time, from the first to the last poll that saw
 // them, some instant of [Since, Until) lies.
 type Span struct {
 	Since, Until time.Time // zero: open

@@ -134,7 +134,7 @@ func (c *Client) Unwatch(ctx context.Context, k Key) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: jobsPath + k.path()}, nil)
 }
 
-// PollNow makes a job due now, final or not; the next tick looks at it. Code(err) is CodeJobPaused
+// PollNow makes a job due now, final or not; the next tick polls it. Code(err) is CodeJobPaused
 // where it is paused. It needs an admin key.
 func (c *Client) PollNow(ctx context.Context, k Key) (Job, error) {
 	var j Job

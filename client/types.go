@@ -62,7 +62,7 @@ type Job struct {
 	JobID     string     `json:"job_id"`
 	Label     string     `json:"label"`
 	Name      *string    `json:"name"`   // the upstream's own, nil where it tells none
-	Paused    bool       `json:"paused"` // paused jobs are not looked at
+	Paused    bool       `json:"paused"` // paused jobs are not polled
 	Phase     Phase      `json:"phase"`
 	Final     bool       `json:"final"` // whether Phase is an end
 	WatchedAt time.Time  `json:"watched_at"`
@@ -72,7 +72,7 @@ type Job struct {
 	EndedAt   *time.Time `json:"ended_at"`
 	Lag       *Lag       `json:"lag"`    // while increments are copied, else nil
 	ETA       *time.Time `json:"eta"`    // when 100 % would be reached at the pace of late; nil: cannot be said
-	Latest    *Snapshot  `json:"latest"` // nil before the first look
+	Latest    *Snapshot  `json:"latest"` // nil before the first poll
 	File      *File      `json:"file"`   // of a finished WeChat export, else nil
 	Polling   Polling    `json:"polling"`
 }
@@ -80,7 +80,7 @@ type Job struct {
 // Key is the job's name.
 func (j Job) Key() Key { return Key{j.Provider, j.Scope, j.JobID} }
 
-// Snapshot is a state of a job as one or more consecutive equal looks saw it. Pointers are nil where
+// Snapshot is a state of a job as one or more consecutive equal polls saw it. Pointers are nil where
 // the upstream said nothing.
 type Snapshot struct {
 	Seq              int64     `json:"seq"` // from 1 without gaps, per job
@@ -93,10 +93,10 @@ type Snapshot struct {
 	Step             *string   `json:"step"`              // migrations and syncs: the upstream's ID of the step at work
 	RecordsSucceeded *int64    `json:"records_succeeded"` // WeChat
 	RecordsFailed    *int64    `json:"records_failed"`    // WeChat
-	RequestID        string    `json:"request_id"`        // the upstream's, of the first of these looks
+	RequestID        string    `json:"request_id"`        // the upstream's, of the first of these polls
 	FirstObservedAt  time.Time `json:"first_observed_at"`
 	LastObservedAt   time.Time `json:"last_observed_at"`
-	Observations     int64     `json:"observations"` // how many looks saw it
+	Observations     int64     `json:"observations"` // how many polls saw it
 }
 
 // Lag is how far a copy is behind its source. Pointers are nil where the upstream said nothing.
@@ -113,15 +113,15 @@ type File struct {
 	URL       *string    `json:"url"` // a bearer credential; nil unless an admin key may see it
 }
 
-// Polling is how the looking goes, as opposed to what was seen.
+// Polling is how the polling goes, as opposed to what was seen.
 type Polling struct {
-	NextAt        *time.Time `json:"next_at"` // nil: not looked at again by itself
+	NextAt        *time.Time `json:"next_at"` // nil: not polled again by itself
 	LastAttemptAt *time.Time `json:"last_attempt_at"`
 	Failures      int64      `json:"failures"`   // consecutive
-	LastError     *Failure   `json:"last_error"` // nil after a look that succeeded
+	LastError     *Failure   `json:"last_error"` // nil after a poll that succeeded
 }
 
-// Failure is a look that failed.
+// Failure is a poll that failed.
 type Failure struct {
 	Kind      string    `json:"kind"` // transient, throttled, quota, credentials, forbidden, invalid or protocol
 	Code      string    `json:"code"` // the upstream's own
@@ -155,7 +155,7 @@ type Summary struct {
 	Paused        int64                      `json:"paused"`
 	Overdue       int64                      `json:"overdue"`       // due for more than ten minutes
 	OldestDueAt   *time.Time                 `json:"oldest_due_at"` // nil: none is due
-	Failing       int64                      `json:"failing"`       // the last look failed
+	Failing       int64                      `json:"failing"`       // the last poll failed
 	FailingByKind map[string]int64           `json:"failing_by_kind"`
 	Troubles      []Trouble                  `json:"troubles"`      // the open ones, the oldest first
 	SinksFailing  int64                      `json:"sinks_failing"` // stopped, or the last sending failed
@@ -204,7 +204,7 @@ type Tick struct {
 	FinishedAt time.Time `json:"finished_at"`
 	Claimed    int64     `json:"claimed"` // recorded + failed + released + lost
 	Recorded   int64     `json:"recorded"`
-	Changed    int64     `json:"changed"` // looks that added a snapshot
+	Changed    int64     `json:"changed"` // polls that added a snapshot
 	Failed     int64     `json:"failed"`
 	Released   int64     `json:"released"` // given back for want of time
 	Lost       int64     `json:"lost"`     // another invocation took over

@@ -175,7 +175,7 @@ func TestPingBeforeAnything(t *testing.T) {
 }
 
 // TestOverlappingInvocations: the platform repeats a timer's event beside the next one. One process or
-// several, together they look at each job once, and each ends before its own deadline.
+// several, together they poll each job once, and each ends before its own deadline.
 func TestOverlappingInvocations(t *testing.T) {
 	t.Parallel()
 	r := newRigWith(t, "dts ap-beijing dts-%d x 40\n  0s running 10%\n", func(o *emulator.Options) { o.Now = time.Now })
@@ -214,8 +214,8 @@ func TestOverlappingInvocations(t *testing.T) {
 		t.Errorf("%d recorded, %d refused", recorded, r.up.Refused(emulator.DTS))
 	}
 	for n := range 40 {
-		if looks := r.up.Looks(emulator.DTS, "ap-beijing", "dts-"+strconv.Itoa(n+1)); looks != 1 {
-			t.Errorf("dts-%d was looked at %d times", n+1, looks)
+		if polls := r.up.Looks(emulator.DTS, "ap-beijing", "dts-"+strconv.Itoa(n+1)); polls != 1 {
+			t.Errorf("dts-%d was polled %d times", n+1, polls)
 		}
 	}
 }

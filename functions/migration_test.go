@@ -10,7 +10,7 @@ import (
 	"migwatch/internal/store"
 )
 
-// TestMigrations looks at migrations and a sync as both functions do it: through their whole life, by the version
+// TestMigrations polls migrations and a sync as both functions do it: through their whole life, by the version
 // that knows them, with the reason where one failed, and nothing of their endpoints anywhere.
 func TestMigrations(t *testing.T) {
 	t.Parallel()

@@ -97,7 +97,7 @@ wechat env-1 7
 		t.Error(diff)
 	}
 	if report := r.tick(20 * time.Second); report.Claimed != 0 {
-		t.Errorf("a final job was looked at again: %+v", report)
+		t.Errorf("a final job was polled again: %+v", report)
 	}
 }
 

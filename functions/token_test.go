@@ -76,7 +76,7 @@ func newOwnRig(t *testing.T, jobs int) *rig {
 	return r
 }
 
-// TestTokensAreBoughtHere goes the whole way: a pushed ticket buys a token, the token looks, a dead
+// TestTokensAreBoughtHere goes the whole way: a pushed ticket buys a token, the token polls, a dead
 // token is replaced once, and none of them shows anywhere.
 func TestTokensAreBoughtHere(t *testing.T) {
 	t.Parallel()

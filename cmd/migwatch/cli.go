@@ -27,8 +27,8 @@ type cli struct {
 	Version versionFlag `group:"global" help:"Print the version."`
 
 	Demo  demoCmd  `cmd:"" group:"run" help:"Show everything at work on emulated APIs; no account needed."`
-	Serve serveCmd `cmd:"" group:"run" help:"Look at jobs on a timer and serve the HTTP API, in one process."`
-	Poll  pollCmd  `cmd:"" group:"run" help:"Look at all jobs that are due, once."`
+	Serve serveCmd `cmd:"" group:"run" help:"Poll jobs on a timer and serve the HTTP API, in one process."`
+	Poll  pollCmd  `cmd:"" group:"run" help:"Poll all jobs that are due, once."`
 
 	Watch      watchCmd      `cmd:"" group:"jobs" help:"Begin to watch jobs, or change what is set about them."`
 	Unwatch    unwatchCmd    `cmd:"" group:"jobs" help:"Stop watching jobs and forget their history."`

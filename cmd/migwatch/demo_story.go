@@ -51,9 +51,9 @@ func (d *demo) step(ctx context.Context) {
 	}
 }
 
-// hasten makes every job due, final ones too, as their stories begin anew. The schedule looks at a job every 30 s at the soonest,
+// hasten makes every job due, final ones too, as their stories begin anew. The schedule polls a job every 30 s at the soonest,
 // which is right for jobs that take hours and dull for a demo; so the demo does what an operator may do
-// who does not want to wait: POST …/poll. The schedule itself, its back-off after failed looks and the
+// who does not want to wait: POST …/poll. The schedule itself, its back-off after failed polls and the
 // budgets stay what they are.
 func (d *demo) hasten(ctx context.Context) error {
 	now := d.now()
@@ -84,20 +84,20 @@ func (d *demo) tell(ctx context.Context) error {
 			continue
 		}
 		if e.Type != "phase" {
-			d.line(e.At, e.Key(), looks["unknown"].style.of(e.Type+" "+string(e.From)+" → "+string(e.To), d.colour(d.out)), e.Message)
+			d.line(e.At, e.Key(), phaseStyles["unknown"].style.of(e.Type+" "+string(e.From)+" → "+string(e.To), d.colour(d.out)), e.Message)
 			continue
 		}
-		d.line(e.At, e.Key(), looks[e.To].style.of(phaseWord(e.Provider, e.From)+" → "+phaseWord(e.Provider, e.To), d.colour(d.out)), e.Message)
+		d.line(e.At, e.Key(), phaseStyles[e.To].style.of(phaseWord(e.Provider, e.From)+" → "+phaseWord(e.Provider, e.To), d.colour(d.out)), e.Message)
 	}
 	if d.JSON {
 		return nil
 	}
 	d.tellHooked()
-	return d.tellLooks(ctx)
+	return d.tellPolls(ctx)
 }
 
-// tellLooks prints whose looks begin to fail and whose work again, and when all is over.
-func (d *demo) tellLooks(ctx context.Context) error {
+// tellPolls prints whose polls begin to fail and whose work again, and when all is over.
+func (d *demo) tellPolls(ctx context.Context) error {
 	if d.told.failing == nil {
 		d.told.failing = map[client.Key]bool{}
 	}
@@ -110,9 +110,9 @@ func (d *demo) tellLooks(ctx context.Context) error {
 		k, failed := j.Key(), j.Polling.LastError
 		switch {
 		case failed != nil && !d.told.failing[k]:
-			d.line(failed.At, k, dim.of("a look failed", d.colour(d.out)), failure(*failed)+"; it is tried again")
+			d.line(failed.At, k, dim.of("a poll failed", d.colour(d.out)), failure(*failed)+"; it is tried again")
 		case failed == nil && d.told.failing[k] && j.Polling.LastAttemptAt != nil:
-			d.line(*j.Polling.LastAttemptAt, k, dim.of("looks work again", d.colour(d.out)), "")
+			d.line(*j.Polling.LastAttemptAt, k, dim.of("polls work again", d.colour(d.out)), "")
 		}
 		d.told.failing[k] = failed != nil
 	}

@@ -116,21 +116,21 @@ func (d *doctor) bounded(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithTimeout(ctx, d.Timeout)
 }
 
-// lookVerdict reads what came of a look at a job that does not exist.
-func lookVerdict(seen job.Seen, err error, ok string) (v verdict, detail, remedy string) {
+// pollVerdict reads what came of a poll of a job that does not exist.
+func pollVerdict(seen job.Observation, err error, ok string) (v verdict, detail, remedy string) {
 	if err == nil {
 		if seen.Phase == job.Missing {
 			return fine, ok + " (it knows no such job, as it should: " + seen.Status + ")", ""
 		}
 		return fine, ok, ""
 	}
-	var e *job.LookError
+	var e *job.PollError
 	if !errors.As(err, &e) {
 		var not *job.NotReadyError
 		if errors.As(err, &not) {
 			return skipped, "needs the database", ""
 		}
-		return wrong, "the look could not be made: " + err.Error(), ""
+		return wrong, "the poll could not be made: " + err.Error(), ""
 	}
 	detail = strings.TrimSpace(string(e.Kind) + " " + e.Code)
 	if e.Message != "" {
@@ -148,16 +148,16 @@ func lookVerdict(seen job.Seen, err error, ok string) (v verdict, detail, remedy
 		return wrong, detail, ""
 	case job.Transient:
 		if e.Unlisted {
-			return warning, detail, "no document lists this code; ask the provider with the request ID if looks fail with it"
+			return warning, detail, "no document lists this code; ask the provider with the request ID if polls fail with it"
 		}
 		return wrong, detail, "check the network and the address, and try again"
 	}
 	return wrong, detail, "check that the address is the API's, and no proxy answers in its place"
 }
 
-// aboutAccount reports whether err is about the environment that was looked at, which a made-up one
+// aboutAccount reports whether err is about the environment that was polled, which a made-up one
 // cannot help: WeChat had accepted the token and the address before it came to that.
 func aboutAccount(err error) bool {
-	var e *job.LookError
+	var e *job.PollError
 	return errors.As(err, &e) && slices.Contains([]string{"85088", "61003", "61007", "-501001", "-501002", "-601001", "-601003"}, e.Code)
 }

@@ -27,7 +27,7 @@ const (
 	skewTooMuch = time.Minute
 )
 
-// Jobs that cannot exist, to look at.
+// Jobs that cannot exist, to be polled.
 const (
 	noDTSJob    = "dts-migwatch0"
 	noWeChatJob = "1"
@@ -63,16 +63,16 @@ func (d *doctor) here(ctx context.Context) {
 	defer func() { _ = ticker.Close() }() // the command ends
 	env := d.settingsEnv()
 	env["MIGWATCH_LOG_LEVEL"] = "error"
-	look := func(k job.Key) (job.Seen, error) {
+	poll := func(k job.Key) (job.Observation, error) {
 		ctx, cancel := d.bounded(ctx)
 		defer cancel()
-		return ticker.Look(ctx, env, k)
+		return ticker.Poll(ctx, env, k)
 	}
-	d.wechat(s, ready, watched[job.WeChat], look)
-	d.dts(s, ready, job.DTS, watched[job.DTS], look)
+	d.wechat(s, ready, watched[job.WeChat], poll)
+	d.dts(s, ready, job.DTS, watched[job.DTS], poll)
 	for _, p := range []job.Provider{job.DTSMigration, job.DTSSync} {
 		if watched[p] != "" { // they need other actions than a check does
-			d.dts(s, ready, p, watched[p], look)
+			d.dts(s, ready, p, watched[p], poll)
 		}
 	}
 	for _, host := range slices.Sorted(maps.Keys(dates)) {
@@ -220,7 +220,7 @@ func (d *doctor) skew(skew time.Duration, from string) {
 	}
 }
 
-// ticks says when somebody last looked.
+// ticks says when the last tick was.
 func (d *doctor) ticks(ctx context.Context, db *store.Store) {
 	s, err := db.Summary(ctx)
 	if err != nil {
@@ -235,10 +235,10 @@ func (d *doctor) ticks(ctx context.Context, db *store.Store) {
 	for k, n := range s.ByKind {
 		byKind[string(k)] = n
 	}
-	d.looked(last, s.Watched, s.Overdue, s.Failing, byKind)
+	d.polled(last, s.Watched, s.Overdue, s.Failing, byKind)
 }
 
-func (d *doctor) wechat(s config.Settings, ready bool, watched string, look func(job.Key) (job.Seen, error)) {
+func (d *doctor) wechat(s config.Settings, ready bool, watched string, poll func(job.Key) (job.Observation, error)) {
 	given := !s.WeChat.AccessToken.IsZero() || !s.WeChat.TokenURL.IsZero() || s.WeChat.AppID != ""
 	switch {
 	case !given && watched == "":
@@ -250,8 +250,8 @@ func (d *doctor) wechat(s config.Settings, ready bool, watched string, look func
 	}
 	env := cmp.Or(d.Env, watched, noEnv)
 	made := env == noEnv
-	seen, err := look(job.Key{Provider: job.WeChat, Scope: env, ID: noWeChatJob})
-	v, detail, remedy := lookVerdict(seen, err, s.WeChat.URL+" accepts the token and this machine's address")
+	seen, err := poll(job.Key{Provider: job.WeChat, Scope: env, ID: noWeChatJob})
+	v, detail, remedy := pollVerdict(seen, err, s.WeChat.URL+" accepts the token and this machine's address")
 	if made && aboutAccount(err) {
 		v, remedy = warning, "the token works; name an environment of yours with --env to check more"
 	}
@@ -259,7 +259,7 @@ func (d *doctor) wechat(s config.Settings, ready bool, watched string, look func
 }
 
 // dts tries what jobs of provider p need, of which some are watched in a region, or "" none.
-func (d *doctor) dts(s config.Settings, ready bool, p job.Provider, watched string, look func(job.Key) (job.Seen, error)) {
+func (d *doctor) dts(s config.Settings, ready bool, p job.Provider, watched string, poll func(job.Key) (job.Observation, error)) {
 	name := map[job.Provider]string{job.DTS: "DTS", job.DTSMigration: "DTS migrations", job.DTSSync: "DTS syncs"}[p]
 	switch {
 	case s.Credentials.IsZero() && watched == "":
@@ -270,8 +270,8 @@ func (d *doctor) dts(s config.Settings, ready bool, p job.Provider, watched stri
 		return
 	}
 	region := cmp.Or(d.Region, watched, noRegion)
-	seen, err := look(job.Key{Provider: p, Scope: region, ID: noDTSJob})
-	v, detail, remedy := lookVerdict(seen, err, "credentials and permission work in "+region)
+	seen, err := poll(job.Key{Provider: p, Scope: region, ID: noDTSJob})
+	v, detail, remedy := pollVerdict(seen, err, "credentials and permission work in "+region)
 	d.tell(name, v, detail, remedy)
 }
 

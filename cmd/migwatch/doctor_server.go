@@ -39,7 +39,7 @@ func (d *doctor) server(ctx context.Context) error {
 	if s.LastTick != nil {
 		last = &s.LastTick.FinishedAt
 	}
-	d.looked(last, s.Watched, s.Overdue, s.Failing, s.FailingByKind)
+	d.polled(last, s.Watched, s.Overdue, s.Failing, s.FailingByKind)
 	return nil
 }
 
@@ -86,14 +86,14 @@ func (d *doctor) role(ctx context.Context, c *client.Client, readErr error) bool
 	return true
 }
 
-// looked tells of the ticks: whether they come, and whether they get anywhere.
-func (d *doctor) looked(last *time.Time, watched, overdue, failing int64, byKind map[string]int64) {
+// polled tells of the ticks: whether they come, and whether they get anywhere.
+func (d *doctor) polled(last *time.Time, watched, overdue, failing int64, byKind map[string]int64) {
 	const timer = "check that the timer trigger of the poll function is on, and its log; here run migwatch serve or poll"
 	switch {
 	case last == nil && watched == 0:
 		d.tell("ticks", skipped, "none yet, and no job is watched", "")
 	case last == nil:
-		d.tell("ticks", wrong, "nobody has looked yet", timer)
+		d.tell("ticks", wrong, "nothing has been polled yet", timer)
 	default:
 		age := d.now().Sub(*last)
 		v, remedy := fine, ""
@@ -109,7 +109,7 @@ func (d *doctor) looked(last *time.Time, watched, overdue, failing int64, byKind
 		d.tell("overdue", fine, fmt.Sprintf("none of %d jobs", watched), "")
 	}
 	if failing == 0 {
-		d.tell("looks", fine, "no job's last look failed", "")
+		d.tell("polls", fine, "no job's last poll failed", "")
 		return
 	}
 	var kinds []string
@@ -118,5 +118,5 @@ func (d *doctor) looked(last *time.Time, watched, overdue, failing int64, byKind
 			kinds = append(kinds, fmt.Sprintf("%d %s", byKind[k], k))
 		}
 	}
-	d.tell("looks", warning, fmt.Sprintf("of %d jobs the last one failed: %s", failing, strings.Join(kinds, ", ")), "run migwatch jobs: it says of each why")
+	d.tell("polls", warning, fmt.Sprintf("of %d jobs the last one failed: %s", failing, strings.Join(kinds, ", ")), "run migwatch jobs: it says of each why")
 }

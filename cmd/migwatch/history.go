@@ -20,7 +20,7 @@ type historyCmd struct {
 	CSV   bool   `name:"csv" help:"Print CSV, all of it unless --limit says how much."`
 }
 
-// Run lists what was seen of a job: each line is a state, as one or more looks saw it.
+// Run lists what was seen of a job: each line is a state, as one or more polls saw it.
 func (cmd *historyCmd) Run(ctx context.Context, sh *shell) error {
 	keys, err := keysOf([]string{cmd.Key})
 	if err != nil {
@@ -113,7 +113,7 @@ func (cmd *historyCmd) each(ctx context.Context, c *client.Client, k client.Key,
 
 func (cmd *historyCmd) table(ctx context.Context, sh *shell, c *client.Client, k client.Key, span client.Span) error {
 	t := &table{firm: 7, width: sh.width(sh.out), colour: sh.colour(sh.out)}
-	t.head("SEQ", "FROM", "TO", "LOOKS", "PHASE", "STATUS", "PROGRESS", "MESSAGE")
+	t.head("SEQ", "FROM", "TO", "POLLS", "PHASE", "STATUS", "PROGRESS", "MESSAGE")
 	terminal := isTerminal(sh.out)
 	more, err := cmd.each(ctx, c, k, span, func(s client.Snapshot) error {
 		t.row(cell{text: number(&s.Seq)}, cell{text: clock(s.FirstObservedAt)}, cell{text: clock(s.LastObservedAt)}, cell{text: number(&s.Observations)},

@@ -70,7 +70,7 @@ func (cmd *jobsCmd) headline(sh *shell, s client.Summary) string {
 	parts := []string{fmt.Sprintf("%d job%s", s.Watched, plural(int(s.Watched)))}
 	for _, p := range phases {
 		if count[p] > 0 {
-			parts = append(parts, looks[p].style.of(fmt.Sprintf("%s %d %s", looks[p].sign, count[p], p), sh.colour(sh.out)))
+			parts = append(parts, phaseStyles[p].style.of(fmt.Sprintf("%s %d %s", phaseStyles[p].sign, count[p], p), sh.colour(sh.out)))
 		}
 	}
 	if s.Failing > 0 {

@@ -44,7 +44,7 @@ func (cmd *pollCmd) Run(ctx context.Context, sh *shell) error {
 	if report.Notified > 0 {
 		told = fmt.Sprintf("; %d event%s told", report.Notified, plural(int(report.Notified)))
 	}
-	_, err = fmt.Fprintf(sh.out, "looked at %d of %d due jobs in %s: %d changed, %d looks failed, %d given back, %d lost; %d still due%s\n",
+	_, err = fmt.Fprintf(sh.out, "polled %d of %d due jobs in %s: %d changed, %d polls failed, %d given back, %d lost; %d still due%s\n",
 		report.Recorded+report.Failed, report.Claimed, (time.Duration(report.ElapsedMS) * time.Millisecond).Round(10*time.Millisecond),
 		report.Changed, report.Failed, report.Released, report.Lost, report.Due, told)
 	return err

@@ -159,14 +159,14 @@ func TestBar(t *testing.T) {
 	}
 }
 
-// Every phase has a look: sign and colour.
+// Every phase has a sign and a colour.
 func TestLooks(t *testing.T) {
-	if len(phases) != len(looks) || len(phases) != 9 {
-		t.Errorf("%d phases, %d looks", len(phases), len(looks))
+	if len(phases) != len(phaseStyles) || len(phases) != 9 {
+		t.Errorf("%d phases, %d phaseStyles", len(phases), len(phaseStyles))
 	}
 	for _, p := range phases {
-		if looks[p].sign == "" || looks[p].style == "" {
-			t.Errorf("%s has no look", p)
+		if phaseStyles[p].sign == "" || phaseStyles[p].style == "" {
+			t.Errorf("%s has no style", p)
 		}
 	}
 }

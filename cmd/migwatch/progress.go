@@ -46,7 +46,7 @@ const barWidth = 20
 
 // bar is a job's progress as a picture; where nothing says how much there is to do, only the phase.
 func bar(j client.Job, colour bool) string {
-	l := looks[j.Phase]
+	l := phaseStyles[j.Phase]
 	if j.Latest == nil || j.Latest.Progress == nil {
 		return l.style.of(l.sign, colour) + " "
 	}

@@ -32,7 +32,7 @@ func TestServeTells(t *testing.T) {
 	if err != nil || len(claims) != 1 {
 		t.Fatal(claims, err)
 	}
-	if _, err := db.Record(t.Context(), []job.Outcome{job.Settle(claims[0], &job.Seen{Phase: job.Failed, Status: "finished", Message: "full"}, nil, claims[0].At)}); err != nil {
+	if _, err := db.Record(t.Context(), []job.Outcome{job.Settle(claims[0], &job.Observation{Phase: job.Failed, Status: "finished", Message: "full"}, nil, claims[0].At)}); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "the message", func() bool { return len(sinks.Got("webhook")) == 1 })

@@ -12,8 +12,8 @@ import (
 // phases in the order they are shown.
 var phases = []client.Phase{client.ActionRequired, client.Running, client.Pending, client.Failed, client.Partial, client.Succeeded, client.Canceled, client.Missing, client.Unknown}
 
-// looks is how a phase shows itself: shape, word and colour.
-var looks = map[client.Phase]struct {
+// phaseStyles is how a phase shows itself: shape, word and colour.
+var phaseStyles = map[client.Phase]struct {
 	sign  string
 	style style
 }{
@@ -50,9 +50,9 @@ func stateWord(j client.Job) string {
 	return phaseWord(j.Provider, j.Phase)
 }
 
-// phaseCell has the sign only where a person looks at it: scripts get the word.
+// phaseCell has the sign only where a person reads it: scripts get the word.
 func phaseCell(word string, p client.Phase, terminal bool) cell {
-	l := looks[p]
+	l := phaseStyles[p]
 	if terminal && l.sign != "" {
 		word = l.sign + " " + word
 	}
@@ -95,7 +95,7 @@ func note(j client.Job) string {
 		parts = append(parts, what)
 	}
 	if e := j.Polling.LastError; e != nil {
-		parts = append(parts, fmt.Sprintf("looks fail ×%d: %s", j.Polling.Failures, failure(*e)))
+		parts = append(parts, fmt.Sprintf("polls fail ×%d: %s", j.Polling.Failures, failure(*e)))
 	}
 	if j.Latest != nil && j.Latest.Message != "" && j.Phase != client.Running && j.Phase != client.Pending {
 		parts = append(parts, plain(j.Latest.Message))

@@ -103,7 +103,7 @@ func slowJob(t *testing.T) (dir string, db *store.Store, see func(phase job.Phas
 		if err != nil || len(claims) != 1 {
 			t.Fatal(len(claims), err)
 		}
-		seen := job.Seen{Phase: phase, Status: string(phase), Progress: &percent}
+		seen := job.Observation{Phase: phase, Status: string(phase), Progress: &percent}
 		if ok, err := db.Record(ctx, []job.Outcome{job.Settle(claims[0], &seen, nil, time.Now())}); err != nil || !ok[0] {
 			t.Fatal(ok, err)
 		}

@@ -29,7 +29,7 @@ func TestTerminalObeysNoText(t *testing.T) {
 	if _, _, err := db.Watch(ctx, k, job.Change{Label: &label}); err != nil {
 		t.Fatal(err)
 	}
-	for _, failure := range []error{nil, &job.LookError{Kind: job.Invalid, Code: hostile, Message: hostile, RequestID: hostile}} {
+	for _, failure := range []error{nil, &job.PollError{Kind: job.Invalid, Code: hostile, Message: hostile, RequestID: hostile}} {
 		if _, err := db.PollNow(ctx, k); err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +37,7 @@ func TestTerminalObeysNoText(t *testing.T) {
 		if err != nil || len(claims) != 1 {
 			t.Fatal(len(claims), err)
 		}
-		seen := &job.Seen{Phase: job.Failed, Status: hostile, Message: hostile, RequestID: hostile}
+		seen := &job.Observation{Phase: job.Failed, Status: hostile, Message: hostile, RequestID: hostile}
 		if failure != nil {
 			seen = nil
 		}

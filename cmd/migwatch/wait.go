@@ -201,7 +201,7 @@ func (w *waiting) finish() error {
 			return err
 		}
 	} else {
-		l := looks[w.job.Phase]
+		l := phaseStyles[w.job.Phase]
 		text := w.key.String() + " " + l.style.of(w.state(), w.colour(w.shell.out))
 		if n := note(w.job); n != "" {
 			text += ": " + n

@@ -17,8 +17,8 @@ type watchCmd struct {
 	Keys   []string `arg:"" optional:"" name:"key" help:"Jobs as PROVIDER/SCOPE/JOB_ID; - reads a list from stdin."`
 	File   string   `short:"f" placeholder:"FILE" help:"Read jobs from FILE (- is stdin): a KEY and perhaps a label a line, CSV, or JSON as export writes it."`
 	Label  *string  `short:"l" placeholder:"TEXT" help:"A name of your own for the job."`
-	Paused bool     `xor:"pause" help:"Do not look at it for now."`
-	Resume bool     `xor:"pause" help:"Look at it again."`
+	Paused bool     `xor:"pause" help:"Do not poll it for now."`
+	Resume bool     `xor:"pause" help:"Poll it again."`
 	Now    bool     `help:"Make it due now, final or not."`
 }
 

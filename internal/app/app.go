@@ -128,7 +128,7 @@ func (b *Bell) Next() <-chan struct{} {
 	return b.next
 }
 
-// recheck is how often the schema is looked at anew: it changes under a running process when somebody
+// recheck is how often the schema is read anew: it changes under a running process when somebody
 // migrates, in either direction of a release.
 const recheck = 5 * time.Minute
 

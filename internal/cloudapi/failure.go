@@ -23,17 +23,17 @@ func endpoint(req *http.Request) string {
 
 func statusCode(status int) string { return "http_" + strconv.Itoa(status) }
 
-func (a Answer) failed(kind job.Kind, code, what string) *job.LookError {
+func (a Answer) failed(kind job.Kind, code, what string) *job.PollError {
 	if a.Status != http.StatusOK {
 		what = "HTTP " + strconv.Itoa(a.Status) + ": " + what
 	}
-	return &job.LookError{Kind: kind, Code: code, Message: a.endpoint + ": " + what}
+	return &job.PollError{Kind: kind, Code: code, Message: a.endpoint + ": " + what}
 }
 
 // Garbage is the failure of an answer that is none: what says what is wrong with it, in words that
 // quote nothing of it. A status that is not 200 explains more than its body's shape, and becomes the
 // code.
-func (a Answer) Garbage(code, what string) *job.LookError {
+func (a Answer) Garbage(code, what string) *job.PollError {
 	if a.Status != http.StatusOK {
 		code = statusCode(a.Status)
 	}
@@ -41,9 +41,9 @@ func (a Answer) Garbage(code, what string) *job.LookError {
 }
 
 // broken sorts what kept an answer from coming. It takes words from no error of net/http.
-func broken(ctx context.Context, endpoint string, err error) *job.LookError {
+func broken(ctx context.Context, endpoint string, err error) *job.PollError {
 	code, what, cause := diagnose(ctx, err)
-	e := &job.LookError{Kind: job.Transient, Code: code, Message: endpoint + ": " + what, Err: cause}
+	e := &job.PollError{Kind: job.Transient, Code: code, Message: endpoint + ": " + what, Err: cause}
 	if code == "not_http" || code == "too_large" {
 		e.Kind = job.Protocol
 	}

@@ -46,12 +46,12 @@ func serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
 	return s
 }
 
-// lookError asserts that err is a *job.LookError that shows no canary in any form.
-func lookError(t testing.TB, err error) *job.LookError {
+// pollError asserts that err is a *job.PollError that shows no canary in any form.
+func pollError(t testing.TB, err error) *job.PollError {
 	t.Helper()
-	var e *job.LookError
+	var e *job.PollError
 	if !errors.As(err, &e) {
-		t.Fatalf("error is %T, want a *job.LookError", err)
+		t.Fatalf("error is %T, want a *job.PollError", err)
 	}
 	for x := err; x != nil; x = errors.Unwrap(x) {
 		for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q"} {

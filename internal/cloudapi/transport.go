@@ -106,7 +106,7 @@ func NewRequest(ctx context.Context, method string, u *url.URL, body []byte) *ht
 }
 
 // Send sends req when its gate opens (see WithGate) and reads the whole answer. The error is what the
-// gate returned, or a *job.LookError that names no more than method, scheme, host and path.
+// gate returned, or a *job.PollError that names no more than method, scheme, host and path.
 //
 // Every request is a question, so it may be asked again: net/http does so when the idle connection it
 // chose was dead, and asks the gate again before.

@@ -102,7 +102,7 @@ func TestAnswers(t *testing.T) {
 				}
 				return
 			}
-			e := lookError(t, err)
+			e := pollError(t, err)
 			if diff := cmp.Diff(c.want, want{e.Kind, e.Code, e.RetryAfter}); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -117,7 +117,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	other := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the other host was asked") })
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		s := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, status) })
-		if e := lookError(t, second(newTransport(t, cloudapi.Options{}).Send(post(t.Context(), t, s.URL)))); e.Code != "redirect" {
+		if e := pollError(t, second(newTransport(t, cloudapi.Options{}).Send(post(t.Context(), t, s.URL)))); e.Code != "redirect" {
 			t.Errorf("%d: code %s", status, e.Code)
 		}
 	}
@@ -154,7 +154,7 @@ func TestEndlessBodiesEndWithTheContext(t *testing.T) {
 				ctx, cancel = context.WithTimeout(t.Context(), 30*time.Second)
 			}
 			defer cancel()
-			e := lookError(t, second(newTransport(t, cloudapi.Options{}).Send(post(ctx, t, s.URL))))
+			e := pollError(t, second(newTransport(t, cloudapi.Options{}).Send(post(ctx, t, s.URL))))
 			if e.Code != c.code {
 				t.Errorf("code %s, want %s", e.Code, c.code)
 			}
@@ -193,7 +193,7 @@ func TestConnectionsThatCannotBeMade(t *testing.T) {
 			if c.ctx == nil {
 				c.ctx = t.Context()
 			}
-			e := lookError(t, second(newTransport(t, c.opts).Send(post(c.ctx, t, c.url))))
+			e := pollError(t, second(newTransport(t, c.opts).Send(post(c.ctx, t, c.url))))
 			if e.Kind != job.Transient || e.Code != c.code {
 				t.Errorf("%s %s (%s), want transient %s", e.Kind, e.Code, e.Message, c.code)
 			}

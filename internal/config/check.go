@@ -12,7 +12,7 @@ import (
 
 const (
 	minKey  = 16    // characters of an API key
-	maxRate = 1000  // looks per second
+	maxRate = 1000  // polls per second
 	maxDays = 36500 // of retention; a time.Duration holds 292 years
 	aesKey  = 43    // characters of an EncodingAESKey
 	day     = 24 * time.Hour
@@ -216,7 +216,7 @@ func inHeader(s string) bool {
 
 func (l *loader) rate(name string, v float64) float64 {
 	if !l.has(name) && !(v > 0 && v <= maxRate) { // also not for NaN
-		l.add(name, "is not a rate; give more than 0 and at most %d looks per second", maxRate)
+		l.add(name, "is not a rate; give more than 0 and at most %d polls per second", maxRate)
 	}
 	return v
 }

@@ -25,7 +25,7 @@ const (
 	QueryServer              // the query function served directly: a web function or a container
 )
 
-// holdsCloudKeys reports whether p looks at jobs. The query function never holds cloud keys.
+// holdsCloudKeys reports whether p polls jobs. The query function never holds cloud keys.
 func (p Place) holdsCloudKeys() bool { return p == Local || p == Poll }
 
 // Settings is all that can be set. README.md's table says what each means.
@@ -45,7 +45,7 @@ type Settings struct {
 	Credentials Credentials // zero where cloud keys are not held, or none are given
 
 	PollReserve time.Duration // kept before the deadline to record what was seen
-	PollTimeout time.Duration // longest one look may take
+	PollTimeout time.Duration // longest one poll may take
 	PollLease   time.Duration // how long a claim lasts if its holder dies
 
 	Notify       []sink.Sink   // who is told what happens
@@ -73,13 +73,13 @@ type WeChat struct {
 	AppSecret       secret.Text   // the platform's own
 	CallbackToken   secret.Text   // verifies ticket pushes
 	CallbackAESKeys []secret.Text // EncodingAESKey, 43 characters: the current, then the previous
-	Rate            float64       // looks per second, over all instances
+	Rate            float64       // polls per second, over all instances
 }
 
 // DTS is about Tencent Cloud's Data Transmission Service.
 type DTS struct {
 	URL  string  // base URL without a trailing slash; "" is the official host of each scope
-	Rate float64 // looks per second and region, over all instances
+	Rate float64 // polls per second and region, over all instances
 }
 
 // Credentials are one invocation's, from one spelling of the names: never half of two.

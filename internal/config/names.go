@@ -29,9 +29,9 @@ type raw struct {
 	AppSecret       secret.Text `env:"MIGWATCH_WECHAT_APPSECRET" doc:"the platform's own app secret, to fetch tokens here"`
 	CallbackToken   secret.Text `env:"MIGWATCH_WECHAT_CALLBACK_TOKEN" doc:"verifies ticket pushes"`
 	CallbackAESKeys secret.Text `env:"MIGWATCH_WECHAT_CALLBACK_AES_KEYS" doc:"decrypts ticket pushes: the current key, then the previous, comma-separated, 43 characters each"`
-	WeChatRate      float64     `env:"MIGWATCH_WECHAT_RATE" envDefault:"5" doc:"looks per second, over all instances"`
+	WeChatRate      float64     `env:"MIGWATCH_WECHAT_RATE" envDefault:"5" doc:"polls per second, over all instances"`
 	DTSURL          string      `env:"MIGWATCH_DTS_URL" default:"the official host of the scope" doc:"base URL of the DTS API; finance regions have hosts of their own"`
-	DTSRate         float64     `env:"MIGWATCH_DTS_RATE" envDefault:"20" doc:"looks per second and region, over all instances"`
+	DTSRate         float64     `env:"MIGWATCH_DTS_RATE" envDefault:"20" doc:"polls per second and region, over all instances"`
 
 	Notify       secret.Text   `env:"MIGWATCH_NOTIFY" doc:"sinks, separated by blanks or newlines: webhook+https://…, wecom://…, dingtalk://…, feishu://…, lark://…, slack://…, pagerduty://…, smtps://…"`
 	NotifyLink   string        `env:"MIGWATCH_NOTIFY_LINK" doc:"base URL of the page, for links in messages"`
@@ -44,7 +44,7 @@ type raw struct {
 	SessionToken secret.Text `env:"TENCENTCLOUD_SESSIONTOKEN" default:"given by the platform" doc:"the function's role; TENCENTCLOUD_TOKEN is read too"`
 
 	PollReserve time.Duration `env:"MIGWATCH_POLL_RESERVE" envDefault:"3s" doc:"time kept before the deadline to record what was seen"`
-	PollTimeout time.Duration `env:"MIGWATCH_POLL_TIMEOUT" envDefault:"10s" doc:"longest one look may take"`
+	PollTimeout time.Duration `env:"MIGWATCH_POLL_TIMEOUT" envDefault:"10s" doc:"longest one poll may take"`
 	PollLease   time.Duration `env:"MIGWATCH_POLL_LEASE" envDefault:"2m" doc:"how long a claim lasts if its holder dies"`
 
 	RetentionSnapshots int `env:"MIGWATCH_RETENTION_SNAPSHOTS" envDefault:"0" doc:"age in days after which snapshots of final jobs are pruned; 0 keeps them"`

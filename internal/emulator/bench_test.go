@@ -9,7 +9,7 @@ import (
 )
 
 // One look at DTS without a network: verification of the signature, limit, script, log, answer.
-func BenchmarkDTSLook(b *testing.B) {
+func BenchmarkDTSPoll(b *testing.B) {
 	c := &clock{now: noon}
 	e := New(Options{Now: c.Now, DTS: DTSOptions{Credentials: []Credential{permanent}, PerSecond: -1},
 		Script: script(b, "dts ap-shanghai dts-load-%05d x 10000\n0s running 10%\n")})

@@ -19,7 +19,7 @@ func exampleFailed() job.Job {
 		Key: key, Label: "orders", Phase: job.Failed, WatchedAt: exampleTime.Add(-time.Hour), ChangedAt: exampleTime,
 		Latest: &job.Snapshot{
 			Seq: 4, FirstObservedAt: exampleTime, LastObservedAt: exampleTime, Observations: 1,
-			Seen: job.Seen{
+			Observation: job.Observation{
 				Phase: job.Failed, Status: "finished", Progress: &progress, CheckFlag: &flag, ErrorCode: &code,
 				Message:   "The database table you selected does not exist. Please re-select.",
 				RequestID: "67b4cfcf-6957-48ae-b7ef-ba33209895e3",
@@ -36,7 +36,7 @@ func exampleWeChat() job.Job {
 		WatchedAt: exampleTime.Add(-2 * time.Hour), ChangedAt: exampleTime.Add(-time.Minute),
 		Latest: &job.Snapshot{
 			Seq: 3, FirstObservedAt: exampleTime.Add(-time.Minute), LastObservedAt: exampleTime.Add(-time.Minute), Observations: 1,
-			Seen: job.Seen{Phase: job.Succeeded, Status: "success", Message: "Export completed.", RecordsSucceeded: &done, RecordsFailed: &failed},
+			Observation: job.Observation{Phase: job.Succeeded, Status: "success", Message: "Export completed.", RecordsSucceeded: &done, RecordsFailed: &failed},
 		},
 		File:    &job.File{ExpiresAt: exampleTime.Add(59 * time.Minute)},
 		Polling: job.Polling{LastAttemptAt: &exampleTime},
@@ -67,7 +67,7 @@ func exampleSnapshots() snapshotList {
 	progress := int64(40)
 	before := job.Snapshot{
 		Seq: 3, FirstObservedAt: exampleTime.Add(-5 * time.Minute), LastObservedAt: exampleTime.Add(-time.Minute), Observations: 7,
-		Seen: job.Seen{Phase: job.Running, Status: "running", Progress: &progress, RequestID: "336448b0-2a45-4be4-8356-c245eab5784f"},
+		Observation: job.Observation{Phase: job.Running, Status: "running", Progress: &progress, RequestID: "336448b0-2a45-4be4-8356-c245eab5784f"},
 	}
 	return snapshotList{Items: []view.Snapshot{view.NewSnapshot(*j.Latest), view.NewSnapshot(before)}}
 }

@@ -36,7 +36,7 @@ func TestManyWait(t *testing.T) {
 		o.News = func() <-chan struct{} { return news }
 	})
 	r.watch(dtsKey)
-	r.see(dtsKey, then, &job.Seen{Phase: job.Running, Status: "running"}, nil)
+	r.see(dtsKey, then, &job.Observation{Phase: job.Running, Status: "running"}, nil)
 	const clients, patience = 100, 4
 	var all sync.WaitGroup
 	got := make([]int, clients)

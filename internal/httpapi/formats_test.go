@@ -19,7 +19,7 @@ func TestHistoryFormats(t *testing.T) {
 	r.watch(dtsKey)
 	texts := []string{"plain", "=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "\r\nx", "＝1+1", "＋1", "－1", "＠x", "x＝1", "a \"quoted\", text", "two\nlines", "two\r\nlines", " blank ", "<b>&", "导出完成.", ""}
 	for i, text := range texts {
-		r.see(dtsKey, then.Add(time.Duration(i)*time.Minute), &job.Seen{Phase: job.Running, Status: "running", ErrorCode: num(-1), Progress: num(int64(i)), Message: text}, nil)
+		r.see(dtsKey, then.Add(time.Duration(i)*time.Minute), &job.Observation{Phase: job.Running, Status: "running", ErrorCode: num(-1), Progress: num(int64(i)), Message: text}, nil)
 	}
 	path := "/v1/jobs/" + dtsKey.String() + "/history?order=asc&limit=5"
 	want, _ := r.pages(path, "cursor")

@@ -253,7 +253,7 @@ type watchInput struct {
 type WatchBody struct {
 	_      struct{} `additionalProperties:"false"`
 	Label  *string  `json:"label,omitempty" maxLength:"200" nullable:"true" example:"orders" doc:"a name of your own; absent or null: unchanged"`
-	Paused *bool    `json:"paused,omitempty" nullable:"true" example:"false" doc:"true: do not look at it; absent or null: unchanged"`
+	Paused *bool    `json:"paused,omitempty" nullable:"true" example:"false" doc:"true: do not poll it; absent or null: unchanged"`
 }
 
 // Resolve checks what huma cannot.

@@ -62,7 +62,7 @@ func TestPollAndUnwatch(t *testing.T) {
 	r.see(wechatKey, then, exportDone(then), nil)
 	path := "/v1/jobs/" + wechatKey.String()
 	if next := r.get(path)["polling"].(map[string]any)["next_at"]; next != nil {
-		t.Fatalf("a finished export is looked at again by itself: %v", next)
+		t.Fatalf("a finished export is polled again by itself: %v", next)
 	}
 	if g := r.ask("POST", path+"/poll", adminKey); g.status != 202 || g.json(r)["polling"].(map[string]any)["next_at"] == nil {
 		t.Errorf("poll: %d %s", g.status, g.body)
@@ -83,7 +83,7 @@ func TestPollAndUnwatch(t *testing.T) {
 func TestETags(t *testing.T) {
 	r := newRig(t, nil)
 	r.watch(dtsKey)
-	r.see(dtsKey, then, &job.Seen{Phase: job.Running, Status: "running"}, nil)
+	r.see(dtsKey, then, &job.Observation{Phase: job.Running, Status: "running"}, nil)
 	path := "/v1/jobs/" + dtsKey.String()
 	first := r.ask("GET", path, readKey)
 	tag := first.header.Get("ETag")
@@ -113,7 +113,7 @@ func TestETags(t *testing.T) {
 	if again := r.ask("GET", path, readKey); again.header.Get("ETag") != tag {
 		t.Error("the ETag changed by itself")
 	}
-	r.see(dtsKey, then.Add(time.Minute), &job.Seen{Phase: job.Running, Status: "running"}, nil)
+	r.see(dtsKey, then.Add(time.Minute), &job.Observation{Phase: job.Running, Status: "running"}, nil)
 	if g := r.ask("GET", path, readKey, "If-None-Match", tag); g.status != 200 || g.header.Get("ETag") == tag {
 		t.Errorf("one more observation is not seen: %d", g.status)
 	}

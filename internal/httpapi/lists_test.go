@@ -73,7 +73,7 @@ func TestJobPages(t *testing.T) {
 	}
 	r.watch(job.Key{Provider: job.WeChat, Scope: "env-1", ID: "123"})
 	for i := range 8 { // these all change in the same millisecond
-		r.see(job.Key{Provider: job.DTS, Scope: "ap-beijing", ID: fmt.Sprintf("dts-%02d", 2*i+1)}, then, &job.Seen{Phase: job.Running, Status: "running"}, nil)
+		r.see(job.Key{Provider: job.DTS, Scope: "ap-beijing", ID: fmt.Sprintf("dts-%02d", 2*i+1)}, then, &job.Observation{Phase: job.Running, Status: "running"}, nil)
 	}
 	for _, test := range []struct {
 		query string
@@ -128,7 +128,7 @@ func TestCursorsAreBound(t *testing.T) {
 	other := job.Key{Provider: job.DTS, Scope: "ap-shanghai", ID: "dts-2"}
 	r.watch(dtsKey, other)
 	for i := range 3 {
-		r.see(dtsKey, then.Add(time.Duration(i)*time.Minute), &job.Seen{Phase: job.Running, Progress: num(int64(i))}, nil)
+		r.see(dtsKey, then.Add(time.Duration(i)*time.Minute), &job.Observation{Phase: job.Running, Progress: num(int64(i))}, nil)
 	}
 	history := "/v1/jobs/" + dtsKey.String() + "/history"
 	jobs := r.get("/v1/jobs?limit=1&provider=dts")["next_cursor"].(string)
@@ -168,7 +168,7 @@ func TestHistoryPages(t *testing.T) {
 	r := newRig(t, nil)
 	r.watch(dtsKey)
 	for i := range 7 {
-		r.see(dtsKey, then.Add(time.Duration(i)*time.Minute), &job.Seen{Phase: job.Running, Status: "running", Progress: num(int64(i))}, nil)
+		r.see(dtsKey, then.Add(time.Duration(i)*time.Minute), &job.Observation{Phase: job.Running, Status: "running", Progress: num(int64(i))}, nil)
 	}
 	at := func(minutes int) string {
 		return url.QueryEscape(then.Add(time.Duration(minutes) * time.Minute).In(time.FixedZone("", 8*3600)).Format(time.RFC3339Nano))
@@ -217,7 +217,7 @@ func TestEventsAreFollowed(t *testing.T) {
 		}
 	}
 	for i := range 7 {
-		r.see(dtsKey, then.Add(time.Duration(i)*time.Minute), &job.Seen{Phase: phases[i%2], Status: "x"}, nil)
+		r.see(dtsKey, then.Add(time.Duration(i)*time.Minute), &job.Observation{Phase: phases[i%2], Status: "x"}, nil)
 		if i == 4 {
 			follow(2)
 		}
@@ -227,7 +227,7 @@ func TestEventsAreFollowed(t *testing.T) {
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Error(diff)
 	}
-	r.see(wechatKey, then, &job.Seen{Phase: job.Partial, Status: "success"}, nil)
+	r.see(wechatKey, then, &job.Observation{Phase: job.Partial, Status: "success"}, nil)
 	for query, n := range map[string]int{"provider=wechat": 1, "scope=test2-4a89da": 1, "provider=dts&scope=ap-beijing": 0, "provider=dts&scope=ap-shanghai": 7} {
 		if items, _ := r.pages("/v1/events?limit=3&"+query, "after"); len(items) != n {
 			t.Errorf("%s: %d events, want %d", query, len(items), n)

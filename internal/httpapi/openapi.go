@@ -22,7 +22,7 @@ type success struct {
 	texts   map[string]func() any // other media types of the same rows, with an example each
 }
 
-const aboutAPI = `migwatch looks at database migration jobs through the APIs they live in, getMigrationState of WeChat's open platform and those of
+const aboutAPI = `migwatch polls database migration jobs through the APIs they live in, getMigrationState of WeChat's open platform and those of
 Tencent Cloud's DTS for checks, migrations and syncs, and tells what it remembers.
 
 Times are RFC 3339 in UTC with milliseconds. Unknown numbers are null. Errors are RFC 9457 problems with a stable ` + "`code`" + `.

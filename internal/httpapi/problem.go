@@ -52,7 +52,7 @@ var kinds = map[code]struct {
 	codeMethodNotAllowed:  {http.StatusMethodNotAllowed, "The path does not take this method; Allow lists those it takes."},
 	codeNotAcceptable:     {http.StatusNotAcceptable, "None of the formats that Accept asks for can be had."},
 	codeTimeout:           {http.StatusRequestTimeout, "The body took too long to arrive."},
-	codeJobPaused:         {http.StatusConflict, "The job is paused; it is not looked at until it is resumed."},
+	codeJobPaused:         {http.StatusConflict, "The job is paused; it is not polled until it is resumed."},
 	codeTooLarge:          {http.StatusRequestEntityTooLarge, "The body has more than 64 KiB."},
 	codeURITooLong:        {http.StatusRequestURITooLong, "The path or the query is too long."},
 	codeMediaType:         {http.StatusUnsupportedMediaType, "The body is not declared as application/json."},

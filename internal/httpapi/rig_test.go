@@ -199,8 +199,8 @@ func (r *rig) watch(keys ...job.Key) {
 	}
 }
 
-// see records one look at k.
-func (r *rig) see(k job.Key, at time.Time, seen *job.Seen, failure error) {
+// see records one poll of k.
+func (r *rig) see(k job.Key, at time.Time, seen *job.Observation, failure error) {
 	r.Helper()
 	if _, err := r.store.PollNow(r.Context(), k); err != nil {
 		r.Fatal(err)
@@ -231,15 +231,15 @@ func (r *rig) see(k job.Key, at time.Time, seen *job.Seen, failure error) {
 func num(n int64) *int64 { return &n }
 
 // failedCheck is the first example of DTS's document.
-func failedCheck() *job.Seen {
-	return &job.Seen{
+func failedCheck() *job.Observation {
+	return &job.Observation{
 		Phase: job.Failed, Status: "finished", Progress: num(100), CheckFlag: num(0), ErrorCode: num(-1),
 		Message: "The database table you selected does not exist. <b>", RequestID: "67b4cfcf-6957-48ae-b7ef-ba33209895e3",
 	}
 }
 
-func exportDone(expires time.Time) *job.Seen {
-	return &job.Seen{
+func exportDone(expires time.Time) *job.Observation {
+	return &job.Observation{
 		Phase: job.Succeeded, Status: "success", Message: "导出完成.", RecordsSucceeded: num(3), RecordsFailed: num(0),
 		File: &job.File{URL: secret.New(fileURL), ExpiresAt: expires},
 	}
@@ -249,9 +249,9 @@ func exportDone(expires time.Time) *job.Seen {
 func (r *rig) scene() {
 	r.Helper()
 	r.watch(dtsKey, wechatKey, job.Key{Provider: job.DTS, Scope: "ap-beijing", ID: "dts-new"}, job.Key{Provider: job.DTS, Scope: "eu-frankfurt", ID: "dts-throttled"})
-	r.see(dtsKey, then.Add(-time.Hour), &job.Seen{Phase: job.Running, Status: "running", Progress: num(40)}, nil)
+	r.see(dtsKey, then.Add(-time.Hour), &job.Observation{Phase: job.Running, Status: "running", Progress: num(40)}, nil)
 	r.see(dtsKey, then, failedCheck(), nil)
 	r.see(wechatKey, then.Add(-time.Minute), exportDone(then.Add(time.Hour)), nil)
 	r.see(job.Key{Provider: job.DTS, Scope: "eu-frankfurt", ID: "dts-throttled"}, then, nil,
-		&job.LookError{Kind: job.Throttled, Code: "RequestLimitExceeded", Message: "slow down", RequestID: "r-1"})
+		&job.PollError{Kind: job.Throttled, Code: "RequestLimitExceeded", Message: "slow down", RequestID: "r-1"})
 }

@@ -139,7 +139,7 @@ var (
 	routePoll = route{
 		id: "poll-job", method: http.MethodPost, path: jobPath + "/poll", tag: "jobs",
 		summary:  "Make a job due now, final or not",
-		about:    "The next tick looks at it. A finished WeChat export gets a fresh file URL that way.",
+		about:    "The next tick polls it. A finished WeChat export gets a fresh file URL that way.",
 		answers:  []success{{status: 202, means: "It is due.", body: view.Job{}, example: exampleNewJob}},
 		problems: []code{codeJobNotFound, codeJobPaused},
 	}

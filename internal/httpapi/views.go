@@ -28,7 +28,7 @@ type summaryView struct {
 	Paused        int64                                `json:"paused"`
 	Overdue       int64                                `json:"overdue" doc:"jobs that have been due for more than ten minutes"`
 	OldestDueAt   *string                              `json:"oldest_due_at" format:"date-time" doc:"when the job that is due longest came due; null: none is due"`
-	Failing       int64                                `json:"failing" doc:"jobs whose last look failed"`
+	Failing       int64                                `json:"failing" doc:"jobs whose last poll failed"`
 	FailingByKind map[job.Kind]int64                   `json:"failing_by_kind"`
 	Troubles      []troubleView                        `json:"troubles" nullable:"false" doc:"what polls fail for, of those that were told as trouble and are not over, the oldest first"`
 	SinksFailing  int64                                `json:"sinks_failing" doc:"sinks that are stopped, or whose last sending failed"`
@@ -49,10 +49,10 @@ type troubleView struct {
 type tickView struct {
 	StartedAt  string `json:"started_at" format:"date-time"`
 	FinishedAt string `json:"finished_at" format:"date-time"`
-	Claimed    int64  `json:"claimed" doc:"jobs taken to be looked at: recorded + failed + released + lost"`
-	Recorded   int64  `json:"recorded" doc:"looks that were recorded"`
-	Changed    int64  `json:"changed" doc:"looks that added a snapshot"`
-	Failed     int64  `json:"failed" doc:"looks that failed"`
+	Claimed    int64  `json:"claimed" doc:"jobs taken to be polled: recorded + failed + released + lost"`
+	Recorded   int64  `json:"recorded" doc:"polls that were recorded"`
+	Changed    int64  `json:"changed" doc:"polls that added a snapshot"`
+	Failed     int64  `json:"failed" doc:"polls that failed"`
 	Released   int64  `json:"released" doc:"jobs given back for want of time"`
 	Lost       int64  `json:"lost" doc:"jobs another invocation took over"`
 	Notified   int64  `json:"notified" doc:"events that sinks took"`

@@ -115,7 +115,7 @@ func TestCut(t *testing.T) {
 func TestViewAbout(t *testing.T) {
 	at, seconds := exampleTime.Add(-time.Hour), int64(2)
 	j := job.Job{Key: job.Key{Provider: job.DTSMigration}, ETA: &exampleTime, About: job.About{Name: "orders", CreatedAt: &at, StartedAt: &at, Lag: &job.Lag{Seconds: &seconds, At: at}},
-		Latest: &job.Snapshot{Seen: job.Seen{Step: "sinker"}}}
+		Latest: &job.Snapshot{Observation: job.Observation{Step: "sinker"}}}
 	v := view.NewJob(j, exampleTime.Add(-time.Second), false)
 	if *v.Name != "orders" || *v.CreatedAt != view.Stamp(at) || *v.StartedAt != view.Stamp(at) || v.EndedAt != nil || *v.Lag.Seconds != 2 || v.Lag.Megabytes != nil || v.Lag.At != view.Stamp(at) || *v.ETA != view.Stamp(exampleTime) || *v.Latest.Step != "sinker" {
 		t.Errorf("%s", encode(v))

@@ -16,7 +16,7 @@ type Pace struct {
 	Shared time.Duration // while several do
 }
 
-// PaceOf gives the spacing that keeps within rate looks in any second; rate must be positive.
+// PaceOf gives the spacing that keeps within rate polls in any second; rate must be positive.
 func PaceOf(rate float64) Pace {
 	per := func(late time.Duration) time.Duration {
 		return time.Duration(float64(time.Second+late) / rate)
@@ -24,7 +24,7 @@ func PaceOf(rate float64) Pace {
 	return Pace{Alone: per(LateAlone), Shared: per(LateShared)}
 }
 
-// Slots are instants at which looks may start, reserved for one process on a budget shared by all.
+// Slots are instants at which polls may start, reserved for one process on a budget shared by all.
 type Slots struct {
 	First time.Time     // by this process's monotonic clock
 	Step  time.Duration // from one slot to the next

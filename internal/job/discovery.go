@@ -46,9 +46,9 @@ type Sweep struct {
 
 // Found is one job in a list, with what the list says of it.
 type Found struct {
-	Key  Key
-	Seen Seen
-	Ask  bool // the list does not say why it is so: whoever wants to know asks for the job by its ID
+	Key         Key
+	Observation Observation
+	Ask         bool // the list does not say why it is so: whoever wants to know asks for the job by its ID
 }
 
 // The schedule of sweeps.

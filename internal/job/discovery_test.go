@@ -24,7 +24,7 @@ func TestSwept(t *testing.T) {
 	if d := job.Swept(sweep, nil, true, start); d.SweptAt != nil || !d.Polling.NextAt.Equal(start) {
 		t.Errorf("cut: %+v", d)
 	}
-	d := job.Swept(sweep, &job.LookError{Kind: job.Forbidden, Code: "UnauthorizedOperation"}, false, start)
+	d := job.Swept(sweep, &job.PollError{Kind: job.Forbidden, Code: "UnauthorizedOperation"}, false, start)
 	if d.SweptAt != nil || d.Polling.Failures != 1 || d.Polling.LastError.Kind != job.Forbidden || d.Polling.NextAt.Sub(start) < time.Hour {
 		t.Errorf("failed: %+v", d)
 	}

@@ -5,7 +5,7 @@ import "time"
 // foresee notes how j's progress moves, and when it would reach 100 % at the pace of its last two moves. It says
 // nothing of progress with fewer than three points, that went back, or that has stood still for longer than the
 // last move took.
-func foresee(j *Job, seen Seen, at time.Time) {
+func foresee(j *Job, seen Observation, at time.Time) {
 	p := seen.Progress
 	if p == nil || seen.Phase.Final() || *p >= 100 {
 		j.Pace, j.ETA = nil, nil

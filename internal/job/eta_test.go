@@ -18,7 +18,7 @@ type moved struct {
 func walked(polls []moved) (j job.Job) {
 	j = fresh(job.Key{Provider: job.DTSMigration, Scope: "ap-shanghai", ID: "dts-1"})
 	for _, m := range polls {
-		seen := job.Seen{Phase: job.Running, Status: "running"}
+		seen := job.Observation{Phase: job.Running, Status: "running"}
 		if m.percent >= 0 {
 			seen.Progress = ptr(m.percent)
 		}
@@ -54,10 +54,10 @@ func TestETA(t *testing.T) {
 		}
 	}
 	j := walked([]moved{{0, 10}, {1, 20}, {2, 30}})
-	if end := after(j, &job.Seen{Phase: job.Failed, Status: "failed", Progress: ptr[int64](31)}, nil, start.Add(3*time.Minute)).Job; end.ETA != nil || end.Pace != nil {
+	if end := after(j, &job.Observation{Phase: job.Failed, Status: "failed", Progress: ptr[int64](31)}, nil, start.Add(3*time.Minute)).Job; end.ETA != nil || end.Pace != nil {
 		t.Error("a job that is over has an ETA")
 	}
-	if failed := after(j, nil, &job.LookError{Kind: job.Transient}, start.Add(3*time.Minute)).Job; failed.ETA == nil {
+	if failed := after(j, nil, &job.PollError{Kind: job.Transient}, start.Add(3*time.Minute)).Job; failed.ETA == nil {
 		t.Error("a poll that failed took the ETA away")
 	}
 }
@@ -86,7 +86,7 @@ func TestETAIsToCome(t *testing.T) {
 func TestAboutIsNoNews(t *testing.T) {
 	j := fresh(job.Key{Provider: job.DTSSync, Scope: "ap-shanghai", ID: "sync-1"})
 	tell := func(seconds int64, minutes int) job.Outcome {
-		return after(j, &job.Seen{Phase: job.Running, Status: "Running", Step: "sinker",
+		return after(j, &job.Observation{Phase: job.Running, Status: "Running", Step: "sinker",
 			About: &job.About{Name: "orders", Version: "2021-12-06", Lag: &job.Lag{Seconds: &seconds}}}, nil, start.Add(time.Duration(minutes)*time.Minute))
 	}
 	j = tell(5, 1).Job
@@ -95,10 +95,10 @@ func TestAboutIsNoNews(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 	j = out.Job
-	if failed := after(j, nil, &job.LookError{Kind: job.Transient}, start.Add(3*time.Minute)).Job; failed.About.Name != "orders" || failed.About.Lag == nil {
+	if failed := after(j, nil, &job.PollError{Kind: job.Transient}, start.Add(3*time.Minute)).Job; failed.About.Name != "orders" || failed.About.Lag == nil {
 		t.Errorf("%+v", failed.About)
 	}
-	if other := after(j, &job.Seen{Phase: job.Running, Status: "Running", Step: "dumper"}, nil, start.Add(3*time.Minute)); !other.Changed || other.Job.About.Name != "orders" {
+	if other := after(j, &job.Observation{Phase: job.Running, Status: "Running", Step: "dumper"}, nil, start.Add(3*time.Minute)); !other.Changed || other.Job.About.Name != "orders" {
 		t.Errorf("another step: %+v", other)
 	}
 }
@@ -116,7 +116,7 @@ func TestWhatMayBeRunAgain(t *testing.T) {
 				continue
 			}
 			j := fresh(job.Key{Provider: provider, Scope: "ap-shanghai", ID: "1"})
-			if next := after(j, &job.Seen{Phase: phase}, nil, start).Job.Polling.NextAt; (next != nil) != again[phase] {
+			if next := after(j, &job.Observation{Phase: phase}, nil, start).Job.Polling.NextAt; (next != nil) != again[phase] {
 				t.Errorf("%s %s: next at %v", provider, phase, next)
 			}
 		}

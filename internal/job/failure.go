@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Kind sorts failed looks by what to do about them.
+// Kind sorts failed polls by what to do about them.
 type Kind string
 
-// The kinds of a failed look.
+// The kinds of a failed poll.
 const (
 	Transient   Kind = "transient"   // it may pass by itself
 	Throttled   Kind = "throttled"   // too many calls
@@ -22,9 +22,9 @@ const (
 // Kinds lists every kind, in the order they are shown.
 var Kinds = []Kind{Transient, Throttled, Quota, Credentials, Forbidden, Invalid, Protocol}
 
-// LookError is a look that failed. It is not a state of the job: it changes Polling, never a phase.
+// PollError is a poll that failed. It is not a state of the job: it changes Polling, never a phase.
 // It never holds a token, a key or a URL with a query.
-type LookError struct {
+type PollError struct {
 	Kind       Kind
 	Code       string        // the upstream's own code, verbatim; or a word of ours such as "timeout"
 	Message    string        // capped, safe to show
@@ -35,7 +35,7 @@ type LookError struct {
 	Err        error         // the cause, for errors.Is; never printed
 }
 
-func (e *LookError) Error() string {
+func (e *PollError) Error() string {
 	s := string(e.Kind)
 	if e.Code != "" {
 		s += " " + e.Code
@@ -46,14 +46,14 @@ func (e *LookError) Error() string {
 	return s
 }
 
-func (e *LookError) Unwrap() error { return e.Err }
+func (e *PollError) Unwrap() error { return e.Err }
 
-// AsLookError finds the *LookError in err, or makes a transient one whose message names no detail:
+// AsPollError finds the *PollError in err, or makes a transient one whose message names no detail:
 // an error nobody classified may hold what must not be shown.
-func AsLookError(err error) *LookError {
-	var e *LookError
+func AsPollError(err error) *PollError {
+	var e *PollError
 	if errors.As(err, &e) {
 		return e
 	}
-	return &LookError{Kind: Transient, Code: "internal", Message: "the look failed for a reason not known here", Err: err}
+	return &PollError{Kind: Transient, Code: "internal", Message: "the poll failed for a reason not known here", Err: err}
 }

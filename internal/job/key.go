@@ -88,7 +88,7 @@ func (k Key) Validate() error {
 	return nil
 }
 
-// Budget names the allowance of upstream calls that k's looks are paid from. The limits are the
+// Budget names the allowance of upstream calls that k's polls are paid from. The limits are the
 // account's: DTS counts per region and action, WeChat per platform.
 func (k Key) Budget() string {
 	if k.Provider == WeChat {

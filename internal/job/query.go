@@ -16,7 +16,7 @@ var ErrNotWatched = errors.New("the job is not watched")
 // ErrNotDiscovered is the answer to a question about a place nobody watches as a whole.
 var ErrNotDiscovered = errors.New("nothing is discovered there")
 
-// ErrPaused is the answer to a look asked for at a paused job.
+// ErrPaused is the answer to a poll asked for at a paused job.
 var ErrPaused = errors.New("the job is paused")
 
 // NotReadyError says why nothing can be answered at all, in words that may be shown to anybody, and
@@ -104,7 +104,7 @@ type Summary struct {
 	Watched  int64
 	Paused   int64
 	Overdue  int64          // due for longer than Overdue
-	Failing  int64          // the last look failed
+	Failing  int64          // the last poll failed
 	ByKind   map[Kind]int64 // failing jobs by the kind of their last failure
 	OldestAt *time.Time     // when the job that is due longest came due
 	LastTick *Tick          // nil before the first

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// The schedule. Intervals are from one look to the next.
+// The schedule. Intervals are from one poll to the next.
 const (
-	soonest      = 30 * time.Second // between looks at a job that moves
-	slowest      = 5 * time.Minute  // between looks at a job that has not moved for long
-	stretch      = 4                // an unchanged job is looked at after a fourth of the time it has stood still
-	afterFinal   = 15 * time.Minute // between looks at a final DTS job that may be run anew
+	soonest      = 30 * time.Second // between polls of a job that moves
+	slowest      = 5 * time.Minute  // between polls of a job that has not moved for long
+	stretch      = 4                // an unchanged job is polled after a fourth of the time it has stood still
+	afterFinal   = 15 * time.Minute // between polls of a final DTS job that may be run anew
 	finalWindow  = 24 * time.Hour   // for how long after its last change
 	firstRetry   = 30 * time.Second
 	slowestRetry = 15 * time.Minute
 	slowRecheck  = time.Hour // for what only a person can mend
-	finalRetries = 5         // failed looks in a row at a job that would not be looked at by itself
+	finalRetries = 5         // failed polls in a row at a job that would not be polled by itself
 )
 
 // Overdue is how long after it was due a job counts as overdue: two of its slowest intervals.
@@ -25,7 +25,7 @@ const Overdue = 2 * slowest
 // chinaStandardTime is UTC+8 without daylight saving: where WeChat's day begins.
 var chinaStandardTime = time.FixedZone("UTC+8", 8*60*60)
 
-// next says when to look again after a look that succeeded; nil is never. A pause is the store's to
+// next says when to poll again after a poll that succeeded; nil is never. A pause is the store's to
 // keep: it may begin and end while the job is polled.
 func next(j Job, now time.Time) *time.Time {
 	var wait time.Duration
@@ -41,7 +41,7 @@ func next(j Job, now time.Time) *time.Time {
 	return later(now, wait+jitter(j.Key, 0, wait/10))
 }
 
-// retry says when to look again after a look that failed; nil is never.
+// retry says when to poll again after a poll that failed; nil is never.
 func retry(j Job, kind Kind, told time.Duration, now time.Time) *time.Time {
 	if j.rests(now) && j.Polling.Failures >= finalRetries {
 		return nil
@@ -63,7 +63,7 @@ func retry(j Job, kind Kind, told time.Duration, now time.Time) *time.Time {
 	return later(now, wait+jitter(j.Key, n, wait/5))
 }
 
-// rests reports whether j would not be looked at again by itself.
+// rests reports whether j would not be polled again by itself.
 func (j Job) rests(now time.Time) bool {
 	if !j.Phase.Final() || j.Latest == nil {
 		return false
@@ -83,7 +83,7 @@ func (j Job) reruns() bool {
 	return false
 }
 
-// Resume says when to look at a job that is no longer paused: at once, unless it rests.
+// Resume says when to poll a job that is no longer paused: at once, unless it rests.
 func (j Job) Resume(now time.Time) *time.Time {
 	if j.rests(now) {
 		return nil

@@ -2,7 +2,7 @@ package job
 
 import "time"
 
-// Claim is the right to look at one job once. Epoch is the fence: a write about the job holds only
+// Claim is the right to poll one job once. Epoch is the fence: a write about the job holds only
 // while the job still has it.
 type Claim struct {
 	Row   int64 // the store's own name for the job
@@ -13,26 +13,26 @@ type Claim struct {
 	Until time.Time // the lease's end, by the store's clock
 }
 
-// Outcome is all that one look changes.
+// Outcome is all that one poll changes.
 type Outcome struct {
 	Claim   Claim
-	Job     Job        // as it is to be; Job.Latest is the newest snapshot after this look
+	Job     Job        // as it is to be; Job.Latest is the newest snapshot after this poll
 	Changed bool       // Job.Latest is a new snapshot; otherwise it is the old one, extended or untouched
-	Looked  bool       // the look succeeded; otherwise only Job.Polling changed
+	Polled  bool       // the poll succeeded; otherwise only Job.Polling changed
 	Event   *Event     // the change of phase, if any
-	File    *File      // an export file this look told of; nil: as before
-	Err     *LookError // why the look failed, if it did
+	File    *File      // an export file this poll told of; nil: as before
+	Err     *PollError // why the poll failed, if it did
 }
 
-// Settle decides what one look changes. Exactly one of seen and err is set. now is the store's time.
-func Settle(c Claim, seen *Seen, err error, now time.Time) Outcome {
+// Settle decides what one poll changes. Exactly one of seen and err is set. now is the store's time.
+func Settle(c Claim, seen *Observation, err error, now time.Time) Outcome {
 	now = now.UTC().Truncate(time.Millisecond)
 	out := Outcome{Claim: c, Job: c.Job}
 	if err != nil || seen == nil {
-		settleFailure(&out, AsLookError(err), now)
+		settleFailure(&out, AsPollError(err), now)
 		return out
 	}
-	out.Looked = true
+	out.Polled = true
 	// Clocks step back and leases move between machines; the history's times never do.
 	at := now
 	if c.Job.Latest != nil && at.Before(c.Job.Latest.LastObservedAt) {
@@ -54,7 +54,7 @@ func Settle(c Claim, seen *Seen, err error, now time.Time) Outcome {
 }
 
 // remember extends the newest snapshot or adds one, and tells of a change of phase.
-func remember(out *Outcome, seen Seen, at time.Time) {
+func remember(out *Outcome, seen Observation, at time.Time) {
 	j := &out.Job
 	seen.File, seen.About = nil, nil
 	if last := j.Latest; last != nil && last.Same(seen) {
@@ -64,7 +64,7 @@ func remember(out *Outcome, seen Seen, at time.Time) {
 		j.Latest = &extended
 		return
 	}
-	snap := &Snapshot{Seq: 1, Seen: seen, FirstObservedAt: at, LastObservedAt: at, Observations: 1}
+	snap := &Snapshot{Seq: 1, Observation: seen, FirstObservedAt: at, LastObservedAt: at, Observations: 1}
 	if j.Latest != nil {
 		snap.Seq = j.Latest.Seq + 1
 	}
@@ -77,8 +77,8 @@ func remember(out *Outcome, seen Seen, at time.Time) {
 	}
 }
 
-// settleFailure changes how the looking goes, and nothing else.
-func settleFailure(out *Outcome, e *LookError, now time.Time) {
+// settleFailure changes how the polling goes, and nothing else.
+func settleFailure(out *Outcome, e *PollError, now time.Time) {
 	p := &out.Job.Polling
 	kind, repeats := e.Kind, int64(1)
 	if last := p.LastError; last != nil && last.Code == e.Code {

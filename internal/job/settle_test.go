@@ -25,8 +25,8 @@ func fresh(k job.Key) job.Job {
 	return job.Job{Key: k, Phase: job.Pending, WatchedAt: start, ChangedAt: start, Polling: job.Polling{NextAt: ptr(start)}}
 }
 
-// after looks once more, wait after now, and gives the outcome.
-func after(j job.Job, seen *job.Seen, err error, now time.Time) job.Outcome {
+// after polls once more, wait after now, and gives the outcome.
+func after(j job.Job, seen *job.Observation, err error, now time.Time) job.Outcome {
 	return job.Settle(job.Claim{Job: j, Epoch: 1, At: now}, seen, err, now)
 }
 
@@ -38,7 +38,7 @@ func TestHistoryOfOneJob(t *testing.T) {
 		event             string
 	}
 	var got []step
-	for _, seen := range []job.Seen{
+	for _, seen := range []job.Observation{
 		{Phase: job.Pending, Status: "waiting", RequestID: "1"},
 		{Phase: job.Running, Status: "reading", RequestID: "2"},
 		{Phase: job.Running, Status: "migrating", RequestID: "3"},
@@ -65,24 +65,24 @@ func TestHistoryOfOneJob(t *testing.T) {
 }
 
 func TestNextLook(t *testing.T) {
-	final := func(p job.Phase) *job.Seen { return &job.Seen{Phase: p, Status: "x"} }
+	final := func(p job.Phase) *job.Observation { return &job.Observation{Phase: p, Status: "x"} }
 	stood := func(k job.Key, p job.Phase, still time.Duration) job.Job {
 		j := fresh(k)
 		j.Phase = p
-		j.Latest = &job.Snapshot{Seq: 1, Seen: job.Seen{Phase: p, Status: "x"}, FirstObservedAt: start.Add(-still), LastObservedAt: start.Add(-time.Second), Observations: 9}
+		j.Latest = &job.Snapshot{Seq: 1, Observation: job.Observation{Phase: p, Status: "x"}, FirstObservedAt: start.Add(-still), LastObservedAt: start.Add(-time.Second), Observations: 9}
 		return j
 	}
 	for _, test := range []struct {
 		name        string
 		j           job.Job
-		seen        *job.Seen
+		seen        *job.Observation
 		least, most time.Duration // most 0: never again
 	}{
-		{"first look", fresh(dtsKey), final(job.Running), 30 * time.Second, 33 * time.Second},
+		{"first poll", fresh(dtsKey), final(job.Running), 30 * time.Second, 33 * time.Second},
 		{"moving", stood(dtsKey, job.Running, time.Minute), final(job.Running), 30 * time.Second, 33 * time.Second},
 		{"standing ten minutes", stood(dtsKey, job.Running, 10*time.Minute), final(job.Running), 150 * time.Second, 165 * time.Second},
 		{"standing for days", stood(dtsKey, job.Unknown, 72*time.Hour), final(job.Unknown), 5 * time.Minute, 330 * time.Second},
-		{"moves again", stood(dtsKey, job.Running, 72*time.Hour), &job.Seen{Phase: job.Running, Status: "y"}, 30 * time.Second, 33 * time.Second},
+		{"moves again", stood(dtsKey, job.Running, 72*time.Hour), &job.Observation{Phase: job.Running, Status: "y"}, 30 * time.Second, 33 * time.Second},
 		{"WeChat final", fresh(wechatKey), final(job.Succeeded), 0, 0},
 		{"WeChat failed", fresh(wechatKey), final(job.Failed), 0, 0},
 		{"DTS final", fresh(dtsKey), final(job.Failed), 15 * time.Minute, 1001 * time.Second},
@@ -99,10 +99,10 @@ func checkNext(t *testing.T, name string, next *time.Time, least, most time.Dura
 	t.Helper()
 	switch {
 	case most == 0 && next != nil:
-		t.Errorf("%s: looked at again after %v, want never", name, next.Sub(start))
+		t.Errorf("%s: polled again after %v, want never", name, next.Sub(start))
 	case most == 0:
 	case next == nil:
-		t.Errorf("%s: never looked at again", name)
+		t.Errorf("%s: never polled again", name)
 	case next.Sub(start) < least || next.Sub(start) > most:
 		t.Errorf("%s: again after %v, want %v to %v", name, next.Sub(start), least, most)
 	}
@@ -119,33 +119,33 @@ func TestRetry(t *testing.T) {
 		return j
 	}
 	done := fresh(wechatKey)
-	done.Phase, done.Latest = job.Succeeded, &job.Snapshot{Seq: 1, Seen: job.Seen{Phase: job.Succeeded}, FirstObservedAt: start, LastObservedAt: start}
+	done.Phase, done.Latest = job.Succeeded, &job.Snapshot{Seq: 1, Observation: job.Observation{Phase: job.Succeeded}, FirstObservedAt: start, LastObservedAt: start}
 	midnight := time.Date(2026, 3, 1, 16, 0, 0, 0, time.UTC).Sub(start) // 00:00 in UTC+8
 	for _, test := range []struct {
 		name        string
 		j           job.Job
-		err         job.LookError
+		err         job.PollError
 		kind        job.Kind
 		least, most time.Duration
 	}{
-		{"first", fresh(dtsKey), job.LookError{Kind: job.Transient}, job.Transient, 30 * time.Second, 36 * time.Second},
-		{"third", at(2, fresh(dtsKey)), job.LookError{Kind: job.Protocol}, job.Protocol, 2 * time.Minute, 144 * time.Second},
-		{"hundredth", at(99, fresh(dtsKey)), job.LookError{Kind: job.Credentials}, job.Credentials, 15 * time.Minute, 18 * time.Minute},
-		{"transient, slowly", fresh(dtsKey), job.LookError{Kind: job.Transient, RetryAfter: 2 * time.Minute}, job.Transient, 2 * time.Minute, 144 * time.Second},
-		{"throttled as told", fresh(wechatKey), job.LookError{Kind: job.Throttled, RetryAfter: time.Minute}, job.Throttled, time.Minute, 72 * time.Second},
-		{"throttled for long", fresh(wechatKey), job.LookError{Kind: job.Throttled, RetryAfter: time.Hour}, job.Throttled, time.Hour, 72 * time.Minute},
-		{"quota", fresh(wechatKey), job.LookError{Kind: job.Quota}, job.Quota, midnight, midnight + 10*time.Minute},
-		{"forbidden", fresh(dtsKey), job.LookError{Kind: job.Forbidden}, job.Forbidden, time.Hour, 72 * time.Minute},
-		{"invalid", at(9, fresh(dtsKey)), job.LookError{Kind: job.Invalid}, job.Invalid, time.Hour, 72 * time.Minute},
-		{"unlisted, third", at(2, fresh(dtsKey)), job.LookError{Kind: job.Transient, Unlisted: true}, job.Transient, 2 * time.Minute, 144 * time.Second},
-		{"unlisted, fourth", at(3, fresh(dtsKey)), job.LookError{Kind: job.Transient, Unlisted: true}, job.Invalid, time.Hour, 72 * time.Minute},
-		{"unlisted, after another code", last(job.Failure{Code: "D", Repeats: 9}), job.LookError{Kind: job.Transient, Unlisted: true}, job.Transient, 15 * time.Minute, 18 * time.Minute},
-		{"unlisted, third after others", last(job.Failure{Code: "C", Repeats: 2}), job.LookError{Kind: job.Transient, Unlisted: true}, job.Transient, 15 * time.Minute, 18 * time.Minute},
-		{"unlisted, fourth after others", last(job.Failure{Code: "C", Repeats: 3}), job.LookError{Kind: job.Transient, Unlisted: true}, job.Invalid, time.Hour, 72 * time.Minute},
-		{"unlisted, invalid before it was counted", last(job.Failure{Code: "C", Kind: job.Invalid}), job.LookError{Kind: job.Transient, Unlisted: true}, job.Invalid, time.Hour, 72 * time.Minute},
-		{"listed, often", at(9, fresh(dtsKey)), job.LookError{Kind: job.Transient}, job.Transient, 15 * time.Minute, 18 * time.Minute},
-		{"final, asked for", done, job.LookError{Kind: job.Transient}, job.Transient, 30 * time.Second, 36 * time.Second},
-		{"final, in vain", at(4, done), job.LookError{Kind: job.Transient}, job.Transient, 0, 0},
+		{"first", fresh(dtsKey), job.PollError{Kind: job.Transient}, job.Transient, 30 * time.Second, 36 * time.Second},
+		{"third", at(2, fresh(dtsKey)), job.PollError{Kind: job.Protocol}, job.Protocol, 2 * time.Minute, 144 * time.Second},
+		{"hundredth", at(99, fresh(dtsKey)), job.PollError{Kind: job.Credentials}, job.Credentials, 15 * time.Minute, 18 * time.Minute},
+		{"transient, slowly", fresh(dtsKey), job.PollError{Kind: job.Transient, RetryAfter: 2 * time.Minute}, job.Transient, 2 * time.Minute, 144 * time.Second},
+		{"throttled as told", fresh(wechatKey), job.PollError{Kind: job.Throttled, RetryAfter: time.Minute}, job.Throttled, time.Minute, 72 * time.Second},
+		{"throttled for long", fresh(wechatKey), job.PollError{Kind: job.Throttled, RetryAfter: time.Hour}, job.Throttled, time.Hour, 72 * time.Minute},
+		{"quota", fresh(wechatKey), job.PollError{Kind: job.Quota}, job.Quota, midnight, midnight + 10*time.Minute},
+		{"forbidden", fresh(dtsKey), job.PollError{Kind: job.Forbidden}, job.Forbidden, time.Hour, 72 * time.Minute},
+		{"invalid", at(9, fresh(dtsKey)), job.PollError{Kind: job.Invalid}, job.Invalid, time.Hour, 72 * time.Minute},
+		{"unlisted, third", at(2, fresh(dtsKey)), job.PollError{Kind: job.Transient, Unlisted: true}, job.Transient, 2 * time.Minute, 144 * time.Second},
+		{"unlisted, fourth", at(3, fresh(dtsKey)), job.PollError{Kind: job.Transient, Unlisted: true}, job.Invalid, time.Hour, 72 * time.Minute},
+		{"unlisted, after another code", last(job.Failure{Code: "D", Repeats: 9}), job.PollError{Kind: job.Transient, Unlisted: true}, job.Transient, 15 * time.Minute, 18 * time.Minute},
+		{"unlisted, third after others", last(job.Failure{Code: "C", Repeats: 2}), job.PollError{Kind: job.Transient, Unlisted: true}, job.Transient, 15 * time.Minute, 18 * time.Minute},
+		{"unlisted, fourth after others", last(job.Failure{Code: "C", Repeats: 3}), job.PollError{Kind: job.Transient, Unlisted: true}, job.Invalid, time.Hour, 72 * time.Minute},
+		{"unlisted, invalid before it was counted", last(job.Failure{Code: "C", Kind: job.Invalid}), job.PollError{Kind: job.Transient, Unlisted: true}, job.Invalid, time.Hour, 72 * time.Minute},
+		{"listed, often", at(9, fresh(dtsKey)), job.PollError{Kind: job.Transient}, job.Transient, 15 * time.Minute, 18 * time.Minute},
+		{"final, asked for", done, job.PollError{Kind: job.Transient}, job.Transient, 30 * time.Second, 36 * time.Second},
+		{"final, in vain", at(4, done), job.PollError{Kind: job.Transient}, job.Transient, 0, 0},
 	} {
 		test.err.Code, test.err.RequestID = "C", "R"
 		out := after(test.j, nil, &test.err, start)
@@ -158,8 +158,8 @@ func TestRetry(t *testing.T) {
 		if diff := cmp.Diff(want, p.LastError); diff != "" || p.Failures != test.j.Polling.Failures+1 {
 			t.Errorf("%s: %d failures, %s", test.name, p.Failures, diff)
 		}
-		if out.Changed || out.Looked || out.Event != nil || out.Job.Phase != test.j.Phase || out.Job.Latest != test.j.Latest {
-			t.Errorf("%s: a failed look changed the job: %+v", test.name, out)
+		if out.Changed || out.Polled || out.Event != nil || out.Job.Phase != test.j.Phase || out.Job.Latest != test.j.Latest {
+			t.Errorf("%s: a failed poll changed the job: %+v", test.name, out)
 		}
 	}
 }
@@ -173,7 +173,7 @@ func TestErrorsNobodyClassified(t *testing.T) {
 	if shown := fmt.Sprintf("%+v %v", e, out.Err); strings.Contains(shown, "canary") {
 		t.Errorf("it shows what the cause holds: %s", shown)
 	}
-	if text := out.Err.Error(); text != "transient internal: the look failed for a reason not known here" {
+	if text := out.Err.Error(); text != "transient internal: the poll failed for a reason not known here" {
 		t.Errorf("it prints %q", text)
 	}
 }
@@ -189,11 +189,11 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestSettleHolds states what holds for every sequence of looks: seq without gaps, neighbours differ,
-// times ascend whatever the clock does, one event per change of phase, each look in one snapshot.
+// TestSettleHolds states what holds for every sequence of polls: seq without gaps, neighbours differ,
+// times ascend whatever the clock does, one event per change of phase, each poll in one snapshot.
 func TestSettleHolds(t *testing.T) {
-	seen := rapid.Custom(func(t *rapid.T) job.Seen {
-		s := job.Seen{Phase: rapid.SampledFrom(job.Phases).Draw(t, "phase"), Status: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "status")}
+	seen := rapid.Custom(func(t *rapid.T) job.Observation {
+		s := job.Observation{Phase: rapid.SampledFrom(job.Phases).Draw(t, "phase"), Status: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "status")}
 		if rapid.Bool().Draw(t, "has progress") {
 			s.Progress = ptr(rapid.Int64Range(0, 2).Draw(t, "progress"))
 		}
@@ -201,17 +201,17 @@ func TestSettleHolds(t *testing.T) {
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		j := fresh(rapid.SampledFrom([]job.Key{wechatKey, dtsKey}).Draw(t, "key"))
-		now, looks, observed := start, int64(0), int64(0)
-		for range rapid.IntRange(1, 40).Draw(t, "looks") {
+		now, polls, observed := start, int64(0), int64(0)
+		for range rapid.IntRange(1, 40).Draw(t, "polls") {
 			now = now.Add(time.Duration(rapid.Int64Range(-90, 600).Draw(t, "seconds")) * time.Second)
 			before := j
 			var out job.Outcome
 			if rapid.IntRange(0, 3).Draw(t, "fails") == 0 {
-				out = after(j, nil, &job.LookError{Kind: rapid.SampledFrom(job.Kinds).Draw(t, "kind")}, now)
+				out = after(j, nil, &job.PollError{Kind: rapid.SampledFrom(job.Kinds).Draw(t, "kind")}, now)
 			} else {
 				s := seen.Draw(t, "seen")
 				out = after(j, &s, nil, now)
-				looks++
+				polls++
 				if !out.Job.Latest.Same(s) || out.Job.Phase != s.Phase {
 					t.Fatalf("the newest snapshot is not what was seen: %+v, %+v", out.Job.Latest, s)
 				}
@@ -219,10 +219,10 @@ func TestSettleHolds(t *testing.T) {
 			j = out.Job
 			if out.Changed {
 				observed += j.Latest.Observations
-				if before.Latest != nil && (j.Latest.Seq != before.Latest.Seq+1 || j.Latest.Same(before.Latest.Seen) || j.Latest.FirstObservedAt.Before(before.Latest.LastObservedAt)) {
+				if before.Latest != nil && (j.Latest.Seq != before.Latest.Seq+1 || j.Latest.Same(before.Latest.Observation) || j.Latest.FirstObservedAt.Before(before.Latest.LastObservedAt)) {
 					t.Fatalf("after %+v comes %+v", before.Latest, j.Latest)
 				}
-			} else if out.Looked {
+			} else if out.Polled {
 				observed++
 			}
 			if (out.Event != nil) != (before.Phase != j.Phase) {
@@ -232,8 +232,8 @@ func TestSettleHolds(t *testing.T) {
 				t.Fatalf("due again at once: %v at %v", next, now)
 			}
 		}
-		if looks != observed {
-			t.Fatalf("%d looks, %d observations", looks, observed)
+		if polls != observed {
+			t.Fatalf("%d polls, %d observations", polls, observed)
 		}
 	})
 }

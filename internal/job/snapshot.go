@@ -2,8 +2,8 @@ package job
 
 import "time"
 
-// Seen is what one look saw. Pointers are nil where the upstream said nothing.
-type Seen struct {
+// Observation is what one poll saw. Pointers are nil where the upstream said nothing.
+type Observation struct {
 	Phase            Phase
 	Status           string // the upstream's own word, untouched
 	Progress         *int64 // percent, 0–100
@@ -44,7 +44,7 @@ type File struct {
 type Hidden interface{ Reveal() string }
 
 // Same reports whether a and b saw the same state of the job: all but the request ID and the file.
-func (a Seen) Same(b Seen) bool {
+func (a Observation) Same(b Observation) bool {
 	return a.Phase == b.Phase && a.Status == b.Status && a.Message == b.Message && a.Step == b.Step &&
 		equal(a.Progress, b.Progress) && equal(a.CheckFlag, b.CheckFlag) && equal(a.ErrorCode, b.ErrorCode) &&
 		equal(a.RecordsSucceeded, b.RecordsSucceeded) && equal(a.RecordsFailed, b.RecordsFailed)
@@ -57,10 +57,10 @@ func equal(a, b *int64) bool {
 	return *a == *b
 }
 
-// Snapshot is a state of a job as one or more consecutive equal looks saw it.
+// Snapshot is a state of a job as one or more consecutive equal polls saw it.
 type Snapshot struct {
-	Seq  int64 // from 1, without gaps, per job
-	Seen       // as the first of these looks saw it; File is always nil here
+	Seq         int64 // from 1, without gaps, per job
+	Observation       // as the first of these polls saw it; File is always nil here
 	FirstObservedAt,
 	LastObservedAt time.Time
 	Observations int64
@@ -74,7 +74,7 @@ type Job struct {
 	Phase     Phase
 	WatchedAt time.Time
 	ChangedAt time.Time // in this phase since
-	Latest    *Snapshot // nil before the first look that succeeded
+	Latest    *Snapshot // nil before the first poll that succeeded
 	File      *File     // nil where no export file was ever seen
 	About     About
 	Pace      []Point    // the last places at which progress moved, the newest last; two at most
@@ -89,15 +89,15 @@ type Point struct {
 	Progress int64 // percent
 }
 
-// Polling is how the looking goes, as opposed to what was seen.
+// Polling is how the polling goes, as opposed to what was seen.
 type Polling struct {
-	NextAt        *time.Time // nil: not looked at again by itself
+	NextAt        *time.Time // nil: not polled again by itself
 	LastAttemptAt *time.Time
 	Failures      int64 // consecutive
 	LastError     *Failure
 }
 
-// Failure is a look that failed, as it is remembered.
+// Failure is a poll that failed, as it is remembered.
 type Failure struct {
 	Kind      Kind
 	Code      string // the upstream's own

@@ -5,7 +5,7 @@ import "time"
 // Spell is an unbroken time of one job in one phase.
 type Spell struct {
 	Phase Phase
-	// From is the first look that saw the phase, Until the first that saw another; Until is nil for the
+	// From is the first poll that saw the phase, Until the first that saw another; Until is nil for the
 	// spell that lasts.
 	From  time.Time
 	Until *time.Time

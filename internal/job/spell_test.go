@@ -10,7 +10,7 @@ import (
 func TestSpells(t *testing.T) {
 	at := func(n int) time.Time { return time.Date(2026, 1, 2, 3, 4, n, 0, time.UTC) }
 	snap := func(seq int64, p Phase, from int) Snapshot {
-		return Snapshot{Seq: seq, Seen: Seen{Phase: p, Message: string(p)}, FirstObservedAt: at(from), LastObservedAt: at(from + 1)}
+		return Snapshot{Seq: seq, Observation: Observation{Phase: p, Message: string(p)}, FirstObservedAt: at(from), LastObservedAt: at(from + 1)}
 	}
 	four, nine := at(4), at(9)
 	for _, test := range []struct {

@@ -5,9 +5,9 @@ import "time"
 // Stats is a Summary with what is counted beside the jobs: for those who draw curves of it.
 type Stats struct {
 	Summary
-	// OldestLookAt is the last look at the job that was looked at longest ago, among those that are
-	// looked at by themselves and were looked at before.
-	OldestLookAt *time.Time
+	// OldestPollAt is the last poll of the job that was polled longest ago, among those that are
+	// polled by themselves and were polled before.
+	OldestPollAt *time.Time
 	Totals       Totals
 	Budgets      []BudgetStats // by name
 	Lags         []LagStats

@@ -68,7 +68,7 @@ func TestTroubleAndStuckEvents(t *testing.T) {
 		t.Error(diff)
 	}
 	forty := int64(40)
-	j := job.Job{Key: dtsKey, Phase: job.Running, Latest: &job.Snapshot{Seq: 3, Seen: job.Seen{Phase: job.Running, Status: "running", Progress: &forty}, FirstObservedAt: start}}
+	j := job.Job{Key: dtsKey, Phase: job.Running, Latest: &job.Snapshot{Seq: 3, Observation: job.Observation{Phase: job.Running, Status: "running", Progress: &forty}, FirstObservedAt: start}}
 	stuck := job.Event{Type: job.Stuck, Key: dtsKey, From: job.Running, To: job.Running, At: start.Add(time.Hour), Seq: 3, Jobs: 1,
 		Message: "running at 40% shows nothing new since " + start.UTC().Format("2006-01-02 15:04 UTC")}
 	if diff := cmp.Diff(stuck, job.StuckEvent(j, start.Add(time.Hour))); diff != "" {

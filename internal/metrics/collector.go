@@ -19,9 +19,9 @@ var (
 	paused     = desc("paused_jobs", "Watched jobs that are paused.")
 	overdue    = desc("overdue_jobs", "Jobs that have been due for longer than ten minutes.")
 	lag        = desc("lag_seconds", "The largest lag of a place's migrations and syncs, among those that copy increments.", "provider", "scope")
-	failing    = desc("failing_jobs", "Jobs whose last look failed, by the kind of failure.", "kind")
+	failing    = desc("failing_jobs", "Jobs whose last poll failed, by the kind of failure.", "kind")
 	longestDue = desc("longest_due_seconds", "How long the job that is due longest has been due; 0 where none is.")
-	oldestLook = desc("oldest_look_timestamp_seconds", "The last look at the job that was looked at longest ago, among those looked at by themselves.")
+	oldestPoll = desc("oldest_look_timestamp_seconds", "The last poll of the job that was polled longest ago, among those polled by themselves.")
 
 	troubles    = desc("troubles", "Jobs whose polls failed for one reason when that was told as trouble; absent when it is over.", "provider", "scope", "kind")
 	sinkBehind  = desc("sink_behind_events", "Events that a sink has still to be told, or to pass over.", "kind", "name")
@@ -37,7 +37,7 @@ var (
 
 	ticks   = desc("ticks_total", "Ticks that ended.")
 	claimed = desc("claimed_jobs_total", "Jobs that ticks claimed, by what became of them.", "result")
-	changed = desc("changed_looks_total", "Looks that saw something new.")
+	changed = desc("changed_looks_total", "Polls that saw something new.")
 
 	refused = desc("refused_requests_total", "Requests that this process refused: with a wrong API key, and ticket pushes that are not to be believed.", "what")
 
@@ -55,7 +55,7 @@ type collector struct {
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{buildInfo, jobs, paused, overdue, lag, failing, longestDue, oldestLook,
+	for _, d := range []*prometheus.Desc{buildInfo, jobs, paused, overdue, lag, failing, longestDue, oldestPoll,
 		lastTick, tickDuration, tickLooks, tickDue, ticks, claimed, changed, refused, pushes, pushed,
 		troubles, sinkBehind, sinkFails, sinkStopped, sinkTold, sinkDropped} {
 		ch <- d
@@ -136,8 +136,8 @@ func (c collector) collectJobs(gauge gauger) {
 		due = max(0, c.now.Sub(*c.st.OldestAt).Seconds())
 	}
 	gauge(longestDue, due)
-	if c.st.OldestLookAt != nil {
-		gauge(oldestLook, seconds(*c.st.OldestLookAt))
+	if c.st.OldestPollAt != nil {
+		gauge(oldestPoll, seconds(*c.st.OldestPollAt))
 	}
 }
 

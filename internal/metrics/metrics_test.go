@@ -38,7 +38,7 @@ func filled(t testing.TB) *store.Store {
 	if _, err := s.Migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
-	see := func(k job.Key, seen *job.Seen, failure error) {
+	see := func(k job.Key, seen *job.Observation, failure error) {
 		t.Helper()
 		if _, _, err := s.Watch(ctx, k, job.Change{}); err != nil {
 			t.Fatal(err)
@@ -51,16 +51,16 @@ func filled(t testing.TB) *store.Store {
 			t.Fatal(err)
 		}
 	}
-	see(job.Key{Provider: job.DTS, Scope: "ap-shanghai", ID: "dts-1"}, &job.Seen{Phase: job.Running, Status: "running"}, nil)
-	see(job.Key{Provider: job.WeChat, Scope: "env-1", ID: "1"}, &job.Seen{Phase: job.Succeeded, Status: "success"}, nil)
-	see(job.Key{Provider: job.WeChat, Scope: "env-1", ID: "2"}, nil, &job.LookError{Kind: job.Quota, Code: "45009"})
+	see(job.Key{Provider: job.DTS, Scope: "ap-shanghai", ID: "dts-1"}, &job.Observation{Phase: job.Running, Status: "running"}, nil)
+	see(job.Key{Provider: job.WeChat, Scope: "env-1", ID: "1"}, &job.Observation{Phase: job.Succeeded, Status: "success"}, nil)
+	see(job.Key{Provider: job.WeChat, Scope: "env-1", ID: "2"}, nil, &job.PollError{Kind: job.Quota, Code: "45009"})
 	for id, seconds := range map[string]int64{"dts-3": 7, "dts-4": 2} {
-		see(job.Key{Provider: job.DTSMigration, Scope: "ap-shanghai", ID: id}, &job.Seen{Phase: job.ActionRequired, Status: "readyComplete", About: &job.About{Lag: &job.Lag{Seconds: &seconds}}}, nil)
+		see(job.Key{Provider: job.DTSMigration, Scope: "ap-shanghai", ID: id}, &job.Observation{Phase: job.ActionRequired, Status: "readyComplete", About: &job.About{Lag: &job.Lag{Seconds: &seconds}}}, nil)
 	}
 	if err := errors.Join(s.Notice(ctx, 0, 0), s.KeepSinks(ctx, []job.Sink{{ID: "aaaaaaaaa", Kind: "wecom", Name: "ops"}, {ID: "bbbbbbbbb", Kind: "wecom", Name: "ops"}})); err != nil {
 		t.Fatal(err)
 	}
-	see(job.Key{Provider: job.WeChat, Scope: "env-1", ID: "3"}, &job.Seen{Phase: job.Succeeded, Status: "success"}, nil)
+	see(job.Key{Provider: job.WeChat, Scope: "env-1", ID: "3"}, &job.Observation{Phase: job.Succeeded, Status: "success"}, nil)
 	paused := true
 	if _, _, err := s.Watch(ctx, job.Key{Provider: job.DTS, Scope: "ap-beijing", ID: "dts-2"}, job.Change{Paused: &paused}); err != nil {
 		t.Fatal(err)

@@ -46,7 +46,7 @@ func told() map[string]job.Told {
 	key := job.Key{Provider: job.DTSMigration, Scope: "ap-shanghai", ID: "dts-1kl0iy0v"}
 	started, progress := at.Add(-51*time.Hour), int64(40)
 	j := job.Job{Key: key, Label: "orders", Phase: job.Failed, WatchedAt: at.Add(-60 * time.Hour), ChangedAt: at, About: job.About{Name: "mysql-orders", StartedAt: &started},
-		Latest: &job.Snapshot{Seq: 4, Seen: job.Seen{Phase: job.Failed, Status: "failed", Progress: &progress}, FirstObservedAt: at.Add(-7 * time.Hour), LastObservedAt: at, Observations: 3}}
+		Latest: &job.Snapshot{Seq: 4, Observation: job.Observation{Phase: job.Failed, Status: "failed", Progress: &progress}, FirstObservedAt: at.Add(-7 * time.Hour), LastObservedAt: at, Observations: 3}}
 	with := func(id int64, from, to job.Phase, status, message string) job.Told {
 		own := j
 		snapshot := *j.Latest

@@ -18,8 +18,8 @@ import (
 	"migwatch/internal/store"
 )
 
-// BenchmarkTick shows that a tick costs what it looks at, not what is watched: compare the lines with
-// as many due jobs. A hundred looks a second and budget leave the pace out of it: 50 due jobs take half
+// BenchmarkTick shows that a tick costs what it polls, not what is watched: compare the lines with
+// as many due jobs. A hundred polls a second and budget leave the pace out of it: 50 due jobs take half
 // a second on the clock, so the figures to compare are B/op, allocs/op and cpu-ms/op.
 func BenchmarkTick(b *testing.B) {
 	for _, watched := range []int{100, 10_000, 100_000} {
@@ -27,7 +27,7 @@ func BenchmarkTick(b *testing.B) {
 			b.Run(fmt.Sprintf("watched=%d/due=%d", watched, due), func(b *testing.B) {
 				s, rows := filled(b, watched)
 				o := poller.Options{
-					Store: s, Rates: map[job.Provider]float64{job.DTS: 1000}, Lookers: map[job.Provider]poller.Looker{job.DTS: looker(running)},
+					Store: s, Rates: map[job.Provider]float64{job.DTS: 1000}, Upstreams: map[job.Provider]poller.Upstream{job.DTS: upstream(running)},
 					Timeout: time.Second, Lease: time.Minute, Reserve: time.Second, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 				}
 				b.ReportAllocs()

@@ -7,9 +7,9 @@ import (
 )
 
 // BreakSettling has settling call first before it decides; restore ends that. Not for parallel tests.
-func BreakSettling(first func(c job.Claim, seen *job.Seen)) (restore func()) {
+func BreakSettling(first func(c job.Claim, seen *job.Observation)) (restore func()) {
 	whole := settle
-	settle = func(c job.Claim, seen *job.Seen, err error, now time.Time) job.Outcome {
+	settle = func(c job.Claim, seen *job.Observation, err error, now time.Time) job.Outcome {
 		first(c, seen)
 		return whole(c, seen, err, now)
 	}

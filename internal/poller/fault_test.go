@@ -78,7 +78,7 @@ func hang(ctx context.Context) error {
 func (r *rig) broken() *faulty {
 	f := &faulty{Store: r.opt.Store}
 	r.opt.Store = f
-	delete(r.opt.Lookers, job.WeChat)
+	delete(r.opt.Upstreams, job.WeChat)
 	return f
 }
 
@@ -93,7 +93,7 @@ func TestPollsAreAsManyAsTheSlots(t *testing.T) {
 		return slots, err
 	}
 	report := r.tick(t, 20*time.Second)
-	if polls := int64(r.seen.looks(job.DTS)); report.Recorded != 40 || polls > granted.Load() {
+	if polls := int64(r.seen.polls(job.DTS)); report.Recorded != 40 || polls > granted.Load() {
 		t.Errorf("%d polls with %d slots: %+v", polls, granted.Load(), report)
 	}
 }
@@ -160,8 +160,8 @@ func TestHangingDatabaseCalls(t *testing.T) {
 			r := newRig(t, 40)
 			r.opt.Rates[job.DTS] = 5
 			if name == "push" {
-				r.upstreams(func(context.Context, job.Key) (job.Seen, error) {
-					return job.Seen{}, &job.LookError{Kind: job.Throttled, Code: "RequestLimitExceeded", RetryAfter: time.Second}
+				r.upstreams(func(context.Context, job.Key) (job.Observation, error) {
+					return job.Observation{}, &job.PollError{Kind: job.Throttled, Code: "RequestLimitExceeded", RetryAfter: time.Second}
 				}, running)
 			}
 			test.breaks(r.broken())
@@ -182,7 +182,7 @@ func TestRefusalMeetsReservation(t *testing.T) {
 	var once, second sync.Once
 	var mu sync.Mutex
 	var after []job.Key
-	r.upstreams(func(_ context.Context, k job.Key) (job.Seen, error) {
+	r.upstreams(func(_ context.Context, k job.Key) (job.Observation, error) {
 		select {
 		case <-refused:
 			mu.Lock()
@@ -192,7 +192,7 @@ func TestRefusalMeetsReservation(t *testing.T) {
 		}
 		<-reserved // the next reservation has its slots by now, and does not know of the refusal
 		once.Do(func() { time.AfterFunc(100*time.Millisecond, func() { close(refused) }) })
-		return job.Seen{}, &job.LookError{Kind: job.Throttled, Code: "RequestLimitExceeded", RetryAfter: time.Minute}
+		return job.Observation{}, &job.PollError{Kind: job.Throttled, Code: "RequestLimitExceeded", RetryAfter: time.Minute}
 	}, running)
 	r.opt.Rates[job.DTS] = 20
 	calls := 0
@@ -215,15 +215,15 @@ func TestRefusalMeetsReservation(t *testing.T) {
 	}
 }
 
-// A look that the end of the tick cuts off was cancelled, it did not run into a time limit of its own: who
+// A poll that the end of the tick cuts off was cancelled, it did not run into a time limit of its own: who
 // remembers that somebody was slow (a token service, say) must be able to tell.
 func TestEndComesAsCancellation(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 1)
 	var met error
-	r.upstreams(func(ctx context.Context, _ job.Key) (job.Seen, error) {
+	r.upstreams(func(ctx context.Context, _ job.Key) (job.Observation, error) {
 		met = hang(ctx)
-		return job.Seen{}, &job.LookError{Kind: job.Transient, Code: "canceled", Err: met}
+		return job.Observation{}, &job.PollError{Kind: job.Transient, Code: "canceled", Err: met}
 	}, running)
 	r.broken()
 	r.opt.Timeout = 30 * time.Second
@@ -234,7 +234,7 @@ func TestEndComesAsCancellation(t *testing.T) {
 
 func TestPanicWhileSettlingIsContained(t *testing.T) { // not parallel: it breaks settling for all
 	poison, worse := "dts-1", "dts-2"
-	defer poller.BreakSettling(func(c job.Claim, seen *job.Seen) {
+	defer poller.BreakSettling(func(c job.Claim, seen *job.Observation) {
 		if c.Job.Key.ID == worse || c.Job.Key.ID == poison && seen != nil {
 			panic("canary-in-a-panic")
 		}

@@ -1,8 +1,8 @@
-// Package poller is one tick: claim what is due, wait for slots, look, settle, record. It keeps the
-// deadline, gives back what it could not look at, and contains what breaks.
+// Package poller is one tick: claim what is due, wait for slots, poll, settle, record. It keeps the
+// deadline, gives back what it could not poll, and contains what breaks.
 //
-// It knows no upstream (a Looker does), no column (a Store does) and decides nothing about jobs
-// (package job does). No transaction is open and no row locked while it looks.
+// It knows no upstream (an Upstream does), no column (a Store does) and decides nothing about jobs
+// (package job does). No transaction is open and no row locked while it polls.
 package poller
 
 import (
@@ -33,21 +33,21 @@ type Store interface {
 	Finish(ctx context.Context, t job.Tick, elapsed time.Duration) error
 }
 
-// Looker looks at a job once. It calls gate before each upstream call it makes, as late as it can: gate
-// returns when the call may go on the wire. Its error is what gate returned, or a *job.LookError.
-type Looker interface {
-	Look(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Seen, error)
+// Upstream polls a job once. It calls gate before each upstream call it makes, as late as it can: gate
+// returns when the call may go on the wire. Its error is what gate returned, or a *job.PollError.
+type Upstream interface {
+	Poll(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Observation, error)
 }
 
 // Options are the parts and the limits of a tick.
 type Options struct {
-	Store   Store
-	Lookers map[job.Provider]Looker
-	Rates   map[job.Provider]float64 // looks per second and budget, over all instances
-	Timeout time.Duration            // longest one look may take
-	Lease   time.Duration            // how long a claim lasts if its holder dies; more than Timeout by what the wait and the record may take
-	Reserve time.Duration            // kept before the deadline to record what was seen
-	Log     *slog.Logger
+	Store     Store
+	Upstreams map[job.Provider]Upstream
+	Rates     map[job.Provider]float64 // polls per second and budget, over all instances
+	Timeout   time.Duration            // longest one poll may take
+	Lease     time.Duration            // how long a claim lasts if its holder dies; more than Timeout by what the wait and the record may take
+	Reserve   time.Duration            // kept before the deadline to record what was seen
+	Log       *slog.Logger
 	// Tell is called once all polls are recorded, with the time that is left: it hands on what happened and says how
 	// many events were taken. nil: nobody is told.
 	Tell func(ctx context.Context) (notified int64)
@@ -56,9 +56,9 @@ type Options struct {
 // Report is what a tick did. Recorded + Failed + Released + Lost = Claimed.
 type Report struct {
 	Claimed   int64 `json:"claimed"`
-	Recorded  int64 `json:"recorded"` // looks that saw something, remembered
+	Recorded  int64 `json:"recorded"` // polls that saw something, remembered
 	Changed   int64 `json:"changed"`  // of these, those that added a snapshot
-	Failed    int64 `json:"failed"`   // looks that failed, remembered
+	Failed    int64 `json:"failed"`   // polls that failed, remembered
 	Released  int64 `json:"released"` // given back unlooked
 	Lost      int64 `json:"lost"`     // another poller had the job by then, or nothing could be written
 	Notified  int64 `json:"notified"` // events that sinks took
@@ -69,7 +69,7 @@ type Report struct {
 const (
 	longestTick  = 5 * time.Minute        // where ctx has no deadline
 	rescan       = time.Second            // how often a tick asks which budgets have due jobs
-	leastLook    = 500 * time.Millisecond // a look with less time than this is not begun
+	leastPoll    = 500 * time.Millisecond // a poll with less time than this is not begun
 	rememberTime = time.Second            // what is left for writing down what the tick did
 	writeTime    = 5 * time.Second        // what a lease leaves for recording, at most: no more than for the wait
 )
@@ -83,25 +83,25 @@ type tick struct {
 	giveBack time.Time       // until when claims are given back; the rest of the time is for recording
 	deadline time.Time       // when that ends
 	record   *recorder
-	warned   sync.Map // kinds of failed looks told of so far
+	warned   sync.Map // kinds of failed polls told of so far
 
 	mu       sync.Mutex
 	report   Report
-	opened   map[string]time.Time // budgets, and when their lanes were opened last
+	opened   map[string]time.Time // budgets, and when their workers were opened last
 	resumeAt map[string]time.Time // budgets, and until when an upstream's refusal keeps this process from them
-	working  int                  // lanes at work
-	lanes    sync.WaitGroup
-	ended    chan struct{} // a lane has ended
+	working  int                  // workers at work
+	workers  sync.WaitGroup
+	ended    chan struct{} // a worker has ended
 }
 
 // Tick does all that is due, as far as the time until ctx's deadline and the budgets allow. It returns
-// an error only when it could not work at all; a failed look is data.
+// an error only when it could not work at all; a failed poll is data.
 func Tick(ctx context.Context, o Options) (Report, error) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, longestTick)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
-	// A deadline shorter than the reserve still leaves half of it for looking.
+	// A deadline shorter than the reserve still leaves half of it for polling.
 	reserve := min(o.Reserve, time.Until(deadline)/2)
 	end := deadline.Add(-reserve)
 	polling, stop := context.WithDeadline(ctx, end)
@@ -111,7 +111,7 @@ func Tick(ctx context.Context, o Options) (Report, error) {
 	t.record = newRecorder(t)
 
 	worked, err := t.run()
-	t.lanes.Wait()
+	t.workers.Wait()
 	t.record.close()
 	if err == nil {
 		t.tell()
@@ -167,13 +167,13 @@ func (r Report) tick() job.Tick {
 		Lost: r.Lost, Notified: r.Notified, Due: r.Due}
 }
 
-// run opens a lane for every budget that has due jobs, and looks for new ones while any is at work: a
+// run opens a worker for every budget that has due jobs, and asks for new ones while any is at work: a
 // hung upstream keeps nobody else waiting. It says whether there was anything to do.
 func (t *tick) run() (worked bool, err error) {
 	for {
 		due, err := t.Store.Budgets(t.polling)
 		if err != nil {
-			if worked { // lanes are at work; they tell what they meet
+			if worked { // workers are at work; they tell what they meet
 				t.Log.Error("cannot ask what is due", "error", err.Error())
 				return true, nil
 			}
@@ -203,19 +203,19 @@ func (t *tick) countDue() {
 	t.count(func(r *Report) { r.Due = due })
 }
 
-// open starts a lane for budget, unless one is at work or was a moment ago.
+// open starts a worker for budget, unless one is at work or was a moment ago.
 func (t *tick) open(budget string) {
 	provider := job.PlaceOf(budget).Provider
-	looker, rate := t.Lookers[provider], t.Rates[provider]
+	upstream, rate := t.Upstreams[provider], t.Rates[provider]
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if looker == nil || rate <= 0 || time.Since(t.opened[budget]) < rescan {
+	if upstream == nil || rate <= 0 || time.Since(t.opened[budget]) < rescan {
 		return
 	}
 	t.opened[budget] = time.Now().Add(longestTick) // for as long as it works
 	t.working++
-	t.lanes.Go(func() {
-		newLane(t, budget, looker, rate).run()
+	t.workers.Go(func() {
+		newWorker(t, budget, upstream, rate).run()
 		t.mu.Lock()
 		t.working--
 		t.opened[budget] = time.Now()
@@ -233,7 +233,7 @@ func (t *tick) busy() bool {
 	return t.working > 0
 }
 
-// pause waits until a lane ends or it is time to look for new ones; false when the tick is over.
+// pause waits until a worker ends or it is time to look for new ones; false when the tick is over.
 func (t *tick) pause() bool {
 	again := time.NewTimer(rescan)
 	defer again.Stop()
@@ -246,14 +246,14 @@ func (t *tick) pause() bool {
 }
 
 // horizon is how long a claim of that instant may wait for its slot: its lease must outlast the wait, the
-// look and the write.
+// poll and the write.
 func (t *tick) horizon(claimed time.Time) time.Duration {
 	spare := t.Lease - t.Timeout
 	return min(t.left(), spare-min(writeTime, spare/2)-time.Since(claimed))
 }
 
-// left is how long from now a look may still be begun.
-func (t *tick) left() time.Duration { return time.Until(t.end) - min(leastLook, t.Timeout) }
+// left is how long from now a poll may still be begun.
+func (t *tick) left() time.Duration { return time.Until(t.end) - min(leastPoll, t.Timeout) }
 
 // sleep waits until at; false when the time for polls, or ctx, ends before.
 func (t *tick) sleep(ctx context.Context, at time.Time) bool {

@@ -22,17 +22,17 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// looker is an upstream for these tests: it waits at the gate and then does as told.
-type looker func(ctx context.Context, k job.Key) (job.Seen, error)
+// upstream is an upstream for these tests: it waits at the gate and then does as told.
+type upstream func(ctx context.Context, k job.Key) (job.Observation, error)
 
-func (l looker) Look(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Seen, error) {
+func (l upstream) Poll(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Observation, error) {
 	if err := gate(ctx); err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
 	return l(ctx, j.Key)
 }
 
-// arrivals notes when looks came.
+// arrivals notes when polls came.
 type arrivals struct {
 	mu sync.Mutex
 	at map[job.Key][]time.Time
@@ -47,7 +47,7 @@ func (a *arrivals) note(k job.Key) {
 	a.at[k] = append(a.at[k], time.Now())
 }
 
-func (a *arrivals) looks(provider job.Provider) (n int) {
+func (a *arrivals) polls(provider job.Provider) (n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for k, times := range a.at {
@@ -58,8 +58,8 @@ func (a *arrivals) looks(provider job.Provider) (n int) {
 	return n
 }
 
-func running(context.Context, job.Key) (job.Seen, error) {
-	return job.Seen{Phase: job.Running, Status: "running"}, nil
+func running(context.Context, job.Key) (job.Observation, error) {
+	return job.Observation{Phase: job.Running, Status: "running"}, nil
 }
 
 type rig struct {
@@ -96,12 +96,12 @@ func newRig(t *testing.T, n int) *rig {
 	return r
 }
 
-// upstreams sets what looks meet.
-func (r *rig) upstreams(dts, wechat looker) {
-	noted := func(l looker) looker {
-		return func(ctx context.Context, k job.Key) (job.Seen, error) { r.seen.note(k); return l(ctx, k) }
+// upstreams sets what polls meet.
+func (r *rig) upstreams(dts, wechat upstream) {
+	noted := func(l upstream) upstream {
+		return func(ctx context.Context, k job.Key) (job.Observation, error) { r.seen.note(k); return l(ctx, k) }
 	}
-	r.opt.Lookers = map[job.Provider]poller.Looker{job.DTS: noted(dts), job.WeChat: noted(wechat)}
+	r.opt.Upstreams = map[job.Provider]poller.Upstream{job.DTS: noted(dts), job.WeChat: noted(wechat)}
 }
 
 // tick runs one tick with a deadline and checks what holds for every tick.
@@ -117,7 +117,7 @@ func (r *rig) tick(t *testing.T, limit time.Duration) poller.Report {
 		t.Error("the tick outlived its deadline")
 	}
 	if sum := report.Recorded + report.Failed + report.Released + report.Lost; sum != report.Claimed {
-		t.Errorf("%d looks of %d claimed: %+v", sum, report.Claimed, report)
+		t.Errorf("%d polls of %d claimed: %+v", sum, report.Claimed, report)
 	}
 	sum, err := r.Summary(t.Context())
 	if err != nil || sum.LastTick == nil || sum.LastTick.Claimed != report.Claimed || sum.LastTick.Due != report.Due {
@@ -135,7 +135,7 @@ func TestTickLooksAtAllOnce(t *testing.T) {
 	}
 	for k, times := range r.seen.at {
 		if len(times) != 1 {
-			t.Errorf("%s was looked at %d times", k, len(times))
+			t.Errorf("%s was polled %d times", k, len(times))
 		}
 	}
 	if again := r.tick(t, 20*time.Second); again.Claimed != 0 {
@@ -162,7 +162,7 @@ func TestTickKeepsThePace(t *testing.T) {
 			}
 		}
 		if n > 20 {
-			t.Fatalf("%d looks in one second", n)
+			t.Fatalf("%d polls in one second", n)
 		}
 	}
 }
@@ -170,16 +170,16 @@ func TestTickKeepsThePace(t *testing.T) {
 func TestHangingUpstreamKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 20)
-	r.upstreams(running, func(ctx context.Context, _ job.Key) (job.Seen, error) {
+	r.upstreams(running, func(ctx context.Context, _ job.Key) (job.Observation, error) {
 		<-ctx.Done()
-		return job.Seen{}, &job.LookError{Kind: job.Transient, Code: "canceled", Err: ctx.Err()}
+		return job.Observation{}, &job.PollError{Kind: job.Transient, Code: "canceled", Err: ctx.Err()}
 	})
 	report := r.tick(t, 5*time.Second)
-	if n := r.seen.looks(job.DTS); n != 20 || report.Recorded != 20 {
-		t.Errorf("%d of 20 DTS jobs were looked at: %+v", n, report)
+	if n := r.seen.polls(job.DTS); n != 20 || report.Recorded != 20 {
+		t.Errorf("%d of 20 DTS jobs were polled: %+v", n, report)
 	}
 	if report.Failed == 0 {
-		t.Errorf("no hanging look was told of: %+v", report)
+		t.Errorf("no hanging poll was told of: %+v", report)
 	}
 	j, err := r.Job(t.Context(), job.Key{Provider: job.WeChat, Scope: "env", ID: "1"})
 	if err != nil || j.Polling.LastError == nil || j.Polling.LastError.Code != "timeout" || j.Phase != job.Pending {
@@ -191,7 +191,7 @@ func TestPanicIsContained(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 3)
 	poison := job.Key{Provider: job.DTS, Scope: "ap-shanghai", ID: "dts-1"}
-	r.upstreams(func(_ context.Context, k job.Key) (job.Seen, error) {
+	r.upstreams(func(_ context.Context, k job.Key) (job.Observation, error) {
 		if k == poison {
 			panic("canary-in-a-panic")
 		}
@@ -227,20 +227,20 @@ func TestShortDeadlineGivesBack(t *testing.T) {
 func TestRefusalSlowsTheBudget(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 30)
-	refuse := func(context.Context, job.Key) (job.Seen, error) {
-		return job.Seen{}, &job.LookError{Kind: job.Throttled, Code: "45011", RetryAfter: time.Minute}
+	refuse := func(context.Context, job.Key) (job.Observation, error) {
+		return job.Observation{}, &job.PollError{Kind: job.Throttled, Code: "45011", RetryAfter: time.Minute}
 	}
 	r.upstreams(running, refuse)
 	r.opt.Rates = map[job.Provider]float64{job.DTS: 500, job.WeChat: 5}
 	report := r.tick(t, 10*time.Second)
-	if n := r.seen.looks(job.WeChat); n > 4 || n == 0 {
-		t.Errorf("%d looks after the refusal, %+v", n, report)
+	if n := r.seen.polls(job.WeChat); n > 4 || n == 0 {
+		t.Errorf("%d polls after the refusal, %+v", n, report)
 	}
 	if report.Recorded != 30 {
 		t.Errorf("DTS was slowed down too: %+v", report)
 	}
-	before := r.seen.looks(job.WeChat)
-	if again := r.tick(t, 5*time.Second); r.seen.looks(job.WeChat) != before || again.Due < 26 {
+	before := r.seen.polls(job.WeChat)
+	if again := r.tick(t, 5*time.Second); r.seen.polls(job.WeChat) != before || again.Due < 26 {
 		t.Errorf("the next tick does not know: %+v", again)
 	}
 }
@@ -248,35 +248,35 @@ func TestRefusalSlowsTheBudget(t *testing.T) {
 func TestNarrowRefusalSlowsNobodyElse(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 10)
-	r.upstreams(running, func(_ context.Context, k job.Key) (job.Seen, error) {
+	r.upstreams(running, func(_ context.Context, k job.Key) (job.Observation, error) {
 		if k.ID == "1" {
-			return job.Seen{}, &job.LookError{Kind: job.Throttled, Code: "-501003", RetryAfter: time.Minute, Narrow: true}
+			return job.Observation{}, &job.PollError{Kind: job.Throttled, Code: "-501003", RetryAfter: time.Minute, Narrow: true}
 		}
-		return job.Seen{Phase: job.Running, Status: "reading"}, nil
+		return job.Observation{Phase: job.Running, Status: "reading"}, nil
 	})
 	if report := r.tick(t, 10*time.Second); report.Recorded != 19 || report.Failed != 1 {
 		t.Errorf("%+v", report)
 	}
 }
 
-// twice makes two calls in one look, as a client does that meets an expired token.
+// twice makes two calls in one poll, as a client does that meets an expired token.
 type twice struct{ first func() }
 
-func (l twice) Look(ctx context.Context, _ job.Job, gate func(context.Context) error) (job.Seen, error) {
+func (l twice) Poll(ctx context.Context, _ job.Job, gate func(context.Context) error) (job.Observation, error) {
 	for range 2 {
 		if err := gate(ctx); err != nil {
-			return job.Seen{}, err
+			return job.Observation{}, err
 		}
 		l.first()
 	}
-	return job.Seen{Phase: job.Running, Status: "reading"}, nil
+	return job.Observation{Phase: job.Running, Status: "reading"}, nil
 }
 
 func TestSecondCallPaysForItself(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 5)
 	var calls, paid atomic.Int64
-	r.opt.Lookers[job.DTS] = twice{func() { calls.Add(1) }}
+	r.opt.Upstreams[job.DTS] = twice{func() { calls.Add(1) }}
 	r.broken().reserve = func(_ context.Context, n int, ask func(int) (job.Slots, error)) (job.Slots, error) {
 		slots, err := ask(n)
 		paid.Add(int64(slots.N))
@@ -290,10 +290,10 @@ func TestSecondCallPaysForItself(t *testing.T) {
 // slow comes to the gate long after its slot.
 type slow struct{}
 
-func (slow) Look(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Seen, error) {
+func (slow) Poll(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Observation, error) {
 	time.Sleep(600 * time.Millisecond)
 	if err := gate(ctx); err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
 	return running(ctx, j.Key)
 }
@@ -301,7 +301,7 @@ func (slow) Look(ctx context.Context, j job.Job, gate func(context.Context) erro
 func TestMissedSlotIsReservedAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 6)
-	r.opt.Lookers[job.WeChat] = slow{}
+	r.opt.Upstreams[job.WeChat] = slow{}
 	r.opt.Timeout = 5 * time.Second
 	if report := r.tick(t, 15*time.Second); report.Recorded != 12 {
 		t.Errorf("%+v", report)

@@ -15,7 +15,7 @@ const (
 	groupWait = 150 * time.Millisecond // how long an outcome waits for company
 )
 
-// recorder writes the outcomes of all lanes in groups, as they come.
+// recorder writes the outcomes of all workers in groups, as they come.
 type recorder struct {
 	*tick
 	in   chan job.Outcome
@@ -67,14 +67,14 @@ func (r *recorder) write(group []job.Outcome) {
 	defer cancel()
 	recorded, err := r.stored(ctx, group)
 	if err != nil {
-		r.Log.Error("cannot record everything; what is lost is looked at again", "error", err.Error())
+		r.Log.Error("cannot record everything; what is lost is polled again", "error", err.Error())
 	}
 	r.count(func(rep *Report) {
 		for i, o := range group {
 			switch {
 			case !recorded[i]:
 				rep.Lost++
-			case !o.Looked:
+			case !o.Polled:
 				rep.Failed++
 			default:
 				rep.Recorded++

@@ -8,10 +8,10 @@ import (
 	"migwatch/internal/job"
 )
 
-// Lister is a Looker whose upstream tells of many jobs in one call. It reads the list of place's jobs from the
+// Lister is an Upstream whose upstream tells of many jobs in one call. It reads the list of place's jobs from the
 // from-th on, all of them or only those in a state that moves, and hands each page to page with how many jobs were
-// read by then. It calls gate before each upstream call, as Look does. Its error is what gate or page returned, or a
-// *job.LookError.
+// read by then. It calls gate before each upstream call, as Poll does. Its error is what gate or page returned, or a
+// *job.PollError.
 type Lister interface {
 	List(ctx context.Context, place job.Key, from int64, whole bool, gate func(context.Context) error, page func(found []job.Found, read int64) error) error
 }
@@ -26,8 +26,8 @@ var errSweepLost = errors.New("the sweep's lease ended")
 // jobs that it names. What a list does not tell of a job is asked by its ID, at a slot of its own. A
 // sweep that is cut off goes on at its place in the next tick; a page that failed is asked for again there. It is false
 // where another poller is at the list: each slot that is taken from it for one job is a hundred jobs' at a page.
-func (l *lane) sweep() bool {
-	lister, ok := l.looker.(Lister)
+func (l *worker) sweep() bool {
+	lister, ok := l.upstream.(Lister)
 	place := job.PlaceOf(l.budget)
 	if !ok || job.CheckDiscovery(place.Provider, place.Scope) != nil {
 		return true
@@ -48,12 +48,12 @@ func (l *lane) sweep() bool {
 }
 
 // goThrough is one sweep of a discovery, and what is remembered of it.
-func (l *lane) goThrough(lister Lister, w job.Sweep) {
+func (l *worker) goThrough(lister Lister, w job.Sweep) {
 	began := time.Now() // by this clock, what At is by the store's
-	s := &sweep{lane: l, Sweep: w, place: w.Place}
+	s := &sweep{worker: l, Sweep: w, place: w.Place}
 	err := s.run(lister)
 	cut := l.ctx.Err() != nil || errors.Is(err, errNotBegun)
-	var failed *job.LookError
+	var failed *job.PollError
 	switch {
 	case errors.Is(err, errSweepLost):
 		return
@@ -88,7 +88,7 @@ const pageSize = 100
 
 // list goes through the list of a place that nobody discovers, where that takes fewer calls than asking for each due
 // job. It stops where its pages turn out to be about others' jobs.
-func (l *lane) list(lister Lister, place job.Key) {
+func (l *worker) list(lister Lister, place job.Key) {
 	due, all, err := l.Store.Crowd(l.polling, l.budget)
 	if err != nil {
 		l.Log.Error("cannot count what is due", "budget", l.budget, "error", err.Error())
@@ -97,22 +97,22 @@ func (l *lane) list(lister Lister, place job.Key) {
 		return
 	}
 	l.again = time.Now().Add(listEvery)
-	s := &sweep{lane: l, Sweep: job.Sweep{Discovery: job.Discovery{Provider: place.Provider, Scope: place.Scope}}}
+	s := &sweep{worker: l, Sweep: job.Sweep{Discovery: job.Discovery{Provider: place.Provider, Scope: place.Scope}}}
 	err = s.run(lister)
-	var failed *job.LookError
+	var failed *job.PollError
 	if errors.As(err, &failed) { // the jobs are asked for by themselves, and say so
 		l.Log.Warn("cannot list", "place", l.budget, "kind", string(failed.Kind), "code", failed.Code, "message", failed.Message)
 	}
 }
 
 // sweepFailed tells of it, and slows the budget where the upstream asks for that.
-func (l *lane) sweepFailed(place job.Key, e *job.LookError, d job.Discovery) {
+func (l *worker) sweepFailed(place job.Key, e *job.PollError, d job.Discovery) {
 	l.refused(job.Outcome{Job: job.Job{Key: place, Polling: d.Polling}, Err: e})
 }
 
 // sweep is one sweep under way.
 type sweep struct {
-	*lane
+	*worker
 	job.Sweep
 	place int64 // how many jobs of the list were read
 	pages int   // … on how many pages
@@ -131,7 +131,7 @@ func (s *sweep) run(lister Lister) (err error) {
 			err = broken
 		}
 	}()
-	pass := &gate{lane: s.lane, used: true, slow: slow}
+	pass := &gate{worker: s.worker, used: true, slow: slow}
 	err = lister.List(ctx, s.Discovery.Key(), s.place, s.Whole, func(ctx context.Context) error {
 		pass.claimed, pass.passed = time.Now(), false
 		slow.Reset(s.Lease) // the slot's wait has its own limits
@@ -145,7 +145,7 @@ func (s *sweep) run(lister Lister) (err error) {
 	case err == nil || errors.Is(err, errSweepLost):
 		return err
 	case errors.Is(cause, errTimeout):
-		return &job.LookError{Kind: job.Transient, Code: "timeout", Message: "no whole answer in the time a poll may take", Err: cause}
+		return &job.PollError{Kind: job.Transient, Code: "timeout", Message: "no whole answer in the time a poll may take", Err: cause}
 	case errors.Is(cause, errOver):
 		return errNotBegun
 	}
@@ -168,13 +168,13 @@ func (s *sweep) page(found []job.Found, read int64) error {
 	for _, c := range claims {
 		f := said[c.Job.Key.ID]
 		if f.Ask {
-			if last := c.Job.Latest; last == nil || last.Status != f.Seen.Status {
+			if last := c.Job.Latest; last == nil || last.Status != f.Observation.Status {
 				ask = append(ask, c)
 				continue
 			}
-			f.Seen.Message = c.Job.Latest.Message // the reason was asked for before
+			f.Observation.Message = c.Job.Latest.Message // the reason was asked for before
 		}
-		out, ok := s.settled(c, &f.Seen, nil, c.At.Add(time.Since(claimed)))
+		out, ok := s.settled(c, &f.Observation, nil, c.At.Add(time.Since(claimed)))
 		if !ok {
 			s.count(func(r *Report) { r.Lost++ })
 			continue

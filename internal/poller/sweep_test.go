@@ -18,7 +18,7 @@ var shanghai = job.Key{Provider: job.DTSMigration, Scope: "ap-shanghai"}
 
 // list is an upstream with a list: of n jobs, each in the phase that it is told, pages of 100.
 type list struct {
-	looker
+	upstream
 	mu     sync.Mutex
 	n      int
 	phase  func(n int) job.Phase
@@ -28,9 +28,9 @@ type list struct {
 	asked  atomic.Int64               // one by one
 }
 
-func (l *list) Look(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Seen, error) {
+func (l *list) Poll(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Observation, error) {
 	l.asked.Add(1)
-	return l.looker.Look(ctx, j, gate)
+	return l.upstream.Poll(ctx, j, gate)
 }
 
 func (l *list) List(ctx context.Context, place job.Key, from int64, _ bool, gate func(context.Context) error, page func([]job.Found, int64) error) error {
@@ -52,7 +52,7 @@ func (l *list) List(ctx context.Context, place job.Key, from int64, _ bool, gate
 			k := place
 			k.ID = fmt.Sprintf("dts-%06d", i)
 			p := l.phase(i)
-			found = append(found, job.Found{Key: k, Seen: job.Seen{Phase: p, Status: string(p)}, Ask: l.asks != nil && l.asks(p)})
+			found = append(found, job.Found{Key: k, Observation: job.Observation{Phase: p, Status: string(p)}, Ask: l.asks != nil && l.asks(p)})
 		}
 		from += int64(len(found))
 		if err := page(found, from); err != nil {
@@ -68,8 +68,8 @@ func (l *list) List(ctx context.Context, place job.Key, from int64, _ bool, gate
 func listRig(t *testing.T, n int) (*rig, *list) {
 	t.Helper()
 	r := newRig(t, 0)
-	l := &list{looker: running, n: n, phase: func(int) job.Phase { return job.Running }}
-	r.opt.Lookers[job.DTSMigration] = l
+	l := &list{upstream: running, n: n, phase: func(int) job.Phase { return job.Running }}
+	r.opt.Upstreams[job.DTSMigration] = l
 	r.opt.Rates[job.DTSMigration] = 500
 	if _, _, err := r.Discover(t.Context(), shanghai.Provider, shanghai.Scope, job.DiscoveryChange{}); err != nil {
 		t.Fatal(err)
@@ -114,11 +114,11 @@ func TestSweepAsksForReasons(t *testing.T) {
 	l.asks = func(p job.Phase) bool { return p == job.ActionRequired }
 	var mu sync.Mutex
 	var asked []string
-	l.looker = func(_ context.Context, k job.Key) (job.Seen, error) {
+	l.upstream = func(_ context.Context, k job.Key) (job.Observation, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		asked = append(asked, k.ID)
-		return job.Seen{Phase: job.ActionRequired, Status: string(job.ActionRequired), Message: "because"}, nil
+		return job.Observation{Phase: job.ActionRequired, Status: string(job.ActionRequired), Message: "because"}, nil
 	}
 	if report := r.tick(t, 20*time.Second); report.Recorded != 10 || len(asked) != 3 {
 		t.Errorf("%+v, asked %v", report, asked)
@@ -149,7 +149,7 @@ func TestSweepGoesOnWhereAPageFailed(t *testing.T) {
 	r, l := listRig(t, 350)
 	l.before = func(page int) error {
 		if page == 3 {
-			return &job.LookError{Kind: job.Throttled, Code: "RequestLimitExceeded", RetryAfter: time.Second}
+			return &job.PollError{Kind: job.Throttled, Code: "RequestLimitExceeded", RetryAfter: time.Second}
 		}
 		return nil
 	}
@@ -301,8 +301,8 @@ func TestManyJobsAreListed(t *testing.T) {
 func TestChecksAreNotListed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 30)
-	l := &list{looker: running, n: 30, phase: func(int) job.Phase { return job.Running }}
-	r.opt.Lookers[job.DTS] = l
+	l := &list{upstream: running, n: 30, phase: func(int) job.Phase { return job.Running }}
+	r.opt.Upstreams[job.DTS] = l
 	if report := r.tick(t, 20*time.Second); report.Recorded != 60 || len(l.pages) > 0 || l.asked.Load() != 30 {
 		t.Errorf("%+v, pages %v, %d asked one by one", report, l.pages, l.asked.Load())
 	}

@@ -28,7 +28,7 @@ type sent struct {
 	known bool
 }
 
-// newWindow is for a rate of looks per second: 2.5 is three in any 1.2 seconds.
+// newWindow is for a rate of polls per second: 2.5 is three in any 1.2 seconds.
 func newWindow(rate float64) *window {
 	n := math.Ceil(rate)
 	return &window{recent: make([]*sent, int(n)), span: time.Duration(n / rate * float64(time.Second))}
@@ -88,7 +88,7 @@ func (w *window) answered(s *sent, now time.Time) {
 
 // late is how late a call may have arrived whose answer took so long. An upstream that thinks longer
 // about one job than about another looks the same; of that no more is believed than the slots leave room
-// for, or its whims would cost looks. What is far from usual is believed: a stall costs one slot.
+// for, or its whims would cost polls. What is far from usual is believed: a stall costs one slot.
 func (w *window) late(took time.Duration) time.Duration {
 	if w.fastest == 0 || took < w.fastest {
 		return 0

@@ -72,17 +72,17 @@ func claimFilled(b testing.TB, s *store.Store, n, jobs, round int) []job.Claim {
 	return claims
 }
 
-// newSnapshots are outcomes that each add a snapshot and no event: the common look at a moving job.
+// newSnapshots are outcomes that each add a snapshot and no event: the common poll of a moving job.
 func newSnapshots(claims []job.Claim, round int) []job.Outcome {
 	out := make([]job.Outcome, len(claims))
 	for i, c := range claims {
-		seen := job.Seen{Phase: c.Job.Phase, Status: "running", Progress: new(int64(round)), Message: strconv.Itoa(round), RequestID: "a-request-id-of-36-characters-or-so"}
+		seen := job.Observation{Phase: c.Job.Phase, Status: "running", Progress: new(int64(round)), Message: strconv.Itoa(round), RequestID: "a-request-id-of-36-characters-or-so"}
 		out[i] = job.Settle(c, &seen, nil, c.At)
 	}
 	return out
 }
 
-// BenchmarkRecordOne is one look recorded by itself: through the store, and by hand through
+// BenchmarkRecordOne is one poll recorded by itself: through the store, and by hand through
 // database/sql with the same driver, pool and isolation.
 func BenchmarkRecordOne(b *testing.B) {
 	bench(b, func(b *testing.B, open storetest.Fresh) {
@@ -105,7 +105,7 @@ func BenchmarkRecordOne(b *testing.B) {
 	})
 }
 
-// BenchmarkGroups records 100 looks in one transaction and in one each.
+// BenchmarkGroups records 100 polls in one transaction and in one each.
 func BenchmarkGroups(b *testing.B) {
 	bench(b, func(b *testing.B, open storetest.Fresh) {
 		s := open(b, store.Options{})
@@ -123,7 +123,7 @@ func BenchmarkGroups(b *testing.B) {
 			})
 		}
 		t.compare(b, "group-of-100", "100-alone", "times", float64(t.median("100-alone"))/float64(t.median("group-of-100")))
-		b.ReportMetric(100/t.median("group-of-100").Seconds(), "looks/s")
+		b.ReportMetric(100/t.median("group-of-100").Seconds(), "polls/s")
 	})
 }
 

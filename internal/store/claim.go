@@ -41,7 +41,7 @@ func (s *Store) Budgets(ctx context.Context) (map[string]time.Duration, error) {
 
 // A job is due when its time has come and nobody holds it. Those nobody ever left behind, lease_until 0,
 // and those whose holder died are asked for apart: each is then a range of the index jobs_due, and what
-// is being looked at lies in neither.
+// is being polled lies in neither.
 const (
 	dueIdle      = `jobs.lease_until = 0 AND jobs.next_at <= {now}`
 	dueAbandoned = `jobs.lease_until > 0 AND jobs.lease_until <= {now} AND jobs.next_at <= {now}`
@@ -148,7 +148,7 @@ type withExtra struct {
 
 func (w withExtra) Scan(into ...any) error { return w.scanner.Scan(append(into, w.extra)...) }
 
-// Release gives back jobs that were claimed and not looked at, as they were. It says how many were
+// Release gives back jobs that were claimed and not polled, as they were. It says how many were
 // still held.
 func (s *Store) Release(ctx context.Context, claims []job.Claim) (int64, error) {
 	var released int64

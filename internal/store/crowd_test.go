@@ -136,7 +136,7 @@ func pollThrough(t *testing.T, urls []string, disturb func()) {
 			t.Fatal(err)
 		}
 	}
-	var told sync.Map // job → how many looks were acknowledged
+	var told sync.Map // job → how many polls were acknowledged
 	var refused atomic.Int64
 	stop := make(chan struct{})
 	var pollers sync.WaitGroup
@@ -165,7 +165,7 @@ func pollThrough(t *testing.T, urls []string, disturb func()) {
 	checkAcknowledged(t, opened(t, urls[len(urls)-1], store.Options{}), keys, &told)
 }
 
-// tickOnce claims a few jobs, records what each look would see, and makes them due again.
+// tickOnce claims a few jobs, records what each poll would see, and makes them due again.
 func tickOnce(s *store.Store, round int, told *sync.Map) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -176,7 +176,7 @@ func tickOnce(s *store.Store, round int, told *sync.Map) error {
 	outcomes := make([]job.Outcome, len(claims))
 	for i, c := range claims {
 		phase := []job.Phase{job.Running, job.Failed}[round%2]
-		outcomes[i] = job.Settle(c, &job.Seen{Phase: phase, Status: string(phase), Message: fmt.Sprint(round / 2)}, nil, c.At)
+		outcomes[i] = job.Settle(c, &job.Observation{Phase: phase, Status: string(phase), Message: fmt.Sprint(round / 2)}, nil, c.At)
 	}
 	recorded, err := s.Record(ctx, outcomes)
 	for i, ok := range recorded {
@@ -196,7 +196,7 @@ func tickOnce(s *store.Store, round int, told *sync.Map) error {
 	return nil
 }
 
-// checkAcknowledged is I3 to I6: of each job no acknowledged look may be missing. One more per failed
+// checkAcknowledged is I3 to I6: of each job no acknowledged poll may be missing. One more per failed
 // call may be there: an answer to COMMIT can be lost together with the node.
 func checkAcknowledged(t *testing.T, s *store.Store, keys []job.Key, told *sync.Map) {
 	t.Helper()
@@ -221,23 +221,23 @@ func checkAcknowledged(t *testing.T, s *store.Store, keys []job.Key, told *sync.
 		if err != nil {
 			t.Fatal(err)
 		}
-		var looks, observed int64
+		var polls, observed int64
 		if n, ok := told.Load(k); ok {
-			looks = n.(*atomic.Int64).Load()
+			polls = n.(*atomic.Int64).Load()
 		}
 		for _, n := range list {
 			observed += n.Observations
 		}
-		if observed < looks {
-			t.Errorf("%s: %d looks were acknowledged, %d are remembered", k, looks, observed)
+		if observed < polls {
+			t.Errorf("%s: %d polls were acknowledged, %d are remembered", k, polls, observed)
 		}
 		if err := checkHistory(j, list, byKey[k], observed); err != nil {
 			t.Errorf("%s: %v", k, err)
 		}
-		total, unsaid = total+looks, unsaid+observed-looks
+		total, unsaid = total+polls, unsaid+observed-polls
 	}
-	t.Logf("%d looks acknowledged, %d more remembered, %d events", total, unsaid, len(all))
+	t.Logf("%d polls acknowledged, %d more remembered, %d events", total, unsaid, len(all))
 	if total < int64(len(keys)) || unsaid > 200 {
-		t.Errorf("%d looks acknowledged, %d more remembered", total, unsaid)
+		t.Errorf("%d polls acknowledged, %d more remembered", total, unsaid)
 	}
 }

@@ -6,5 +6,5 @@
 // share: guarded UPDATE, INSERT that may conflict, keyset SELECT, CASE. No RETURNING, SKIP LOCKED,
 // OFFSET, foreign keys or triggers. What differs between engines is in dialect.go and its siblings.
 //
-// It decides nothing about jobs (package job does) and never looks at an upstream.
+// It decides nothing about jobs (package job does) and never polls an upstream.
 package store

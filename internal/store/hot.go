@@ -9,7 +9,7 @@ import (
 	"gorm.io/gorm"
 )
 
-// What runs for every look and every page goes past GORM's statement builder, which costs as much as a
+// What runs for every poll and every page goes past GORM's statement builder, which costs as much as a
 // small read: fixed SQL, on the connection or transaction that GORM holds.
 
 // rows runs a SELECT. {words} and placeholders of statement are turned into the engine's own.

@@ -26,7 +26,7 @@ func (s *Store) Jobs(ctx context.Context, f job.Filter, after *job.Place, limit 
 	return s.list(ctx, f, after, limit)
 }
 
-// search runs a list that looks for a text. One that takes too long is ended and not tried again: it
+// search runs a list that polls for a text. One that takes too long is ended and not tried again: it
 // would take as long the next time.
 func (s *Store) search(ctx context.Context, f job.Filter, after *job.Place, limit int) ([]job.Listed, error) {
 	waiting, cancel := context.WithTimeout(ctx, searchTime)

@@ -28,7 +28,7 @@ type machine struct {
 // expected is what the store must say of a job.
 type expected struct {
 	row, epoch int64 // of the newest claim
-	looks      int64 // recorded and successful
+	polls      int64 // recorded and successful
 	done       map[int64]bool
 	paused     bool
 }
@@ -121,7 +121,7 @@ func (m *machine) take(t *rapid.T, budget string, n int, lease time.Duration) {
 		e := m.known[c.Job.Key]
 		switch {
 		case e == nil, e.paused:
-			t.Fatalf("claimed %s, which is not to be looked at", c.Job.Key)
+			t.Fatalf("claimed %s, which is not to be polled", c.Job.Key)
 		case e.row == c.Row && c.Epoch <= e.epoch: // I2
 			t.Fatalf("%s: epoch %d after %d", c.Job.Key, c.Epoch, e.epoch)
 		}
@@ -168,11 +168,11 @@ func (m *machine) record(t *rapid.T) {
 		m.held = slices.Delete(m.held, i, i+1)
 		after := time.Duration(rapid.IntRange(-5, 5).Draw(t, "clock")) * time.Millisecond
 		if rapid.IntRange(0, 4).Draw(t, "fails") == 0 {
-			group = append(group, job.Settle(c, nil, &job.LookError{Kind: job.Transient, Code: "timeout"}, c.At.Add(after)))
+			group = append(group, job.Settle(c, nil, &job.PollError{Kind: job.Transient, Code: "timeout"}, c.At.Add(after)))
 			continue
 		}
 		phase := rapid.SampledFrom([]job.Phase{job.Running, job.Running, job.Failed, job.Failed, job.Unknown}).Draw(t, "phase")
-		group = append(group, job.Settle(c, &job.Seen{Phase: phase, Status: string(phase)}, nil, c.At.Add(after)))
+		group = append(group, job.Settle(c, &job.Observation{Phase: phase, Status: string(phase)}, nil, c.At.Add(after)))
 	}
 	m.send(t, group)
 }
@@ -199,8 +199,8 @@ func (m *machine) send(t *rapid.T, group []job.Outcome) {
 				t.Fatalf("%s: the holder of epoch %d was told that it lost", k, epoch)
 			}
 			e.done[epoch] = true
-			if o.Looked {
-				e.looks++
+			if o.Polled {
+				e.polls++
 			}
 		case recorded[i] && !e.done[epoch]:
 			t.Fatalf("%s: epoch %d was recorded though %d holds", k, epoch, e.epoch)
@@ -243,14 +243,14 @@ func (m *machine) check(t *rapid.T) {
 			t.Fatalf("%s: %s and not paused, yet never due again", k, j.Phase)
 		}
 		events := slices.DeleteFunc(slices.Clone(all), func(v job.Event) bool { return v.Key != k })
-		if err := checkHistory(j, list, events, e.looks); err != nil {
+		if err := checkHistory(j, list, events, e.polls); err != nil {
 			t.Fatalf("%s: %v", k, err)
 		}
 	}
 }
 
-// checkHistory is I3 to I6 of one job of which looks were recorded.
-func checkHistory(j job.Job, list []job.Snapshot, events []job.Event, looks int64) error {
+// checkHistory is I3 to I6 of one job of which polls were recorded.
+func checkHistory(j job.Job, list []job.Snapshot, events []job.Event, polls int64) error {
 	var observed int64
 	from := job.Pending
 	for i, n := range list {
@@ -261,7 +261,7 @@ func checkHistory(j job.Job, list []job.Snapshot, events []job.Event, looks int6
 		if n.LastObservedAt.Before(n.FirstObservedAt) {
 			return fmt.Errorf("I4: snapshot %d ends before it begins", n.Seq)
 		}
-		if i > 0 && (n.Same(list[i-1].Seen) || n.FirstObservedAt.Before(list[i-1].LastObservedAt)) {
+		if i > 0 && (n.Same(list[i-1].Observation) || n.FirstObservedAt.Before(list[i-1].LastObservedAt)) {
 			return fmt.Errorf("I4: snapshot %d is as the one before, or begins before its end", n.Seq)
 		}
 		if n.Phase == from {
@@ -273,8 +273,8 @@ func checkHistory(j job.Job, list []job.Snapshot, events []job.Event, looks int6
 		from, events = n.Phase, events[1:]
 	}
 	switch {
-	case observed != looks:
-		return fmt.Errorf("I3: %d looks were recorded, the history has %d", looks, observed)
+	case observed != polls:
+		return fmt.Errorf("I3: %d polls were recorded, the history has %d", polls, observed)
 	case len(events) > 0:
 		return fmt.Errorf("I6: events without a change: %+v", events)
 	case j.Phase != from:
@@ -286,7 +286,7 @@ func checkHistory(j job.Job, list []job.Snapshot, events []job.Event, looks int6
 }
 
 func sameSnapshot(a, b job.Snapshot) bool {
-	return a.Seq == b.Seq && a.Same(b.Seen) && a.Observations == b.Observations && a.FirstObservedAt.Equal(b.FirstObservedAt) && a.LastObservedAt.Equal(b.LastObservedAt)
+	return a.Seq == b.Seq && a.Same(b.Observation) && a.Observations == b.Observations && a.FirstObservedAt.Equal(b.FirstObservedAt) && a.LastObservedAt.Equal(b.LastObservedAt)
 }
 
 // machineProperty is the machine as a property. runs numbers the machines of a database, so that each has

@@ -82,7 +82,7 @@ func resumedDuringAPoll(s *store.Store, runs *int) func(*rapid.T) {
 			if phase == job.Running {
 				m.resume(t)
 			}
-			m.send(t, []job.Outcome{job.Settle(c, &job.Seen{Phase: phase, Status: string(phase)}, nil, c.At)})
+			m.send(t, []job.Outcome{job.Settle(c, &job.Observation{Phase: phase, Status: string(phase)}, nil, c.At)})
 			m.check(t)
 		}
 	}

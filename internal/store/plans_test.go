@@ -78,9 +78,9 @@ func claimAndRecord(ctx context.Context, s *store.Store) error {
 	}
 	var outcomes []job.Outcome
 	for i, c := range claims {
-		seen := c.Job.Latest.Seen
+		seen := c.Job.Latest.Observation
 		if i%2 == 0 {
-			seen = job.Seen{Phase: job.Failed, Status: "fail"}
+			seen = job.Observation{Phase: job.Failed, Status: "fail"}
 		}
 		outcomes = append(outcomes, job.Settle(c, &seen, nil, c.At))
 	}

@@ -21,7 +21,7 @@ const (
 // Prune deletes rows of final jobs that are older than p says, and says how many: never a job's newest
 // snapshot, and of snapshots and events the oldest first, so that what is left has no gaps.
 //
-// It walks the jobs by their primary key from where the last call stopped. With a positive max it looks
+// It walks the jobs by their primary key from where the last call stopped. With a positive max it polls
 // over no more than about max jobs and deletes no more than about max rows: a little at the end of each
 // tick. Otherwise it goes over all jobs once.
 //
@@ -119,7 +119,7 @@ type pruned struct {
 	oldestSeen, oldestTold sql.NullInt64 // when the oldest snapshot was last seen and the oldest event happened
 }
 
-// pruneSelect looks at the head of each job's history only, by index, so that jobs with nothing to
+// pruneSelect reads the head of each job's history only, by index, so that jobs with nothing to
 // lose cost next to nothing.
 const pruneSelect = `SELECT jobs.id, jobs.seq, jobs.phase,
 	(SELECT s.last_observed_at FROM snapshots s WHERE s.job = jobs.id ORDER BY s.seq LIMIT 1),

@@ -53,15 +53,15 @@ func (s *Store) recordGroup(ctx context.Context, group []job.Outcome, recorded [
 	return errors.Join(s.recordGroup(ctx, group[:half], recorded[:half]), s.recordGroup(ctx, group[half:], recorded[half:]))
 }
 
-// setAside records a failed look in place of an outcome that cannot be written: or the job would be
-// looked at again as soon as its lease ends, for ever, and never be shown as failing.
+// setAside records a failed poll in place of an outcome that cannot be written: or the job would be
+// polled again as soon as its lease ends, for ever, and never be shown as failing.
 func (s *Store) setAside(ctx context.Context, o job.Outcome) {
-	failure := &job.LookError{Kind: job.Protocol, Code: "not_stored", Message: "the database would not store what this look saw"}
+	failure := &job.PollError{Kind: job.Protocol, Code: "not_stored", Message: "the database would not store what this poll saw"}
 	at := o.Claim.At
 	if o.Job.Polling.LastAttemptAt != nil {
 		at = *o.Job.Polling.LastAttemptAt
 	}
-	if o.Looked { // otherwise it is itself such an outcome
+	if o.Polled { // otherwise it is itself such an outcome
 		_ = s.recordRest(ctx, []job.Outcome{job.Settle(o.Claim, nil, failure, at)}, []int{0}, make([]bool, 1))
 	}
 }

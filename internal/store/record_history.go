@@ -20,7 +20,7 @@ func (s *Store) writeHistory(tx *gorm.DB, group []job.Outcome, rest []int) error
 		switch {
 		case o.Changed:
 			added = append(added, o)
-		case o.Looked:
+		case o.Polled:
 			extended = append(extended, o)
 		}
 		if o.Event != nil {

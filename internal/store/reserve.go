@@ -29,7 +29,7 @@ func maxLate(shared bool) time.Duration {
 // would, after a wait for the row, hand out slots in the past. A second reads where the row stands
 // together with the clock, so that slots become local instants without trusting this process's clock.
 // They are one transaction: without it, of processes that come at the same moment each replaces what
-// the other was about to read, and eight pollers on MariaDB wasted three of four slots (5 looks a second
+// the other was about to read, and eight pollers on MariaDB wasted three of four slots (5 polls a second
 // of 20). A process frozen between the two holds everybody's row, until the server ends idle ones.
 func (s *Store) Reserve(ctx context.Context, budget string, n int, pace job.Pace, horizon time.Duration) (job.Slots, error) {
 	wanted := n

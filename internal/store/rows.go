@@ -129,7 +129,7 @@ func (n *nullSnapshot) into() []any {
 func (n *nullSnapshot) snapshot() job.Snapshot {
 	return job.Snapshot{
 		Seq: n.seq.Int64,
-		Seen: job.Seen{
+		Observation: job.Observation{
 			Phase: job.Phase(n.phase.String), Status: n.status.String, Message: n.message.String, RequestID: n.requestID.String, Step: n.step.String,
 			Progress: int64OrNil(n.progress), CheckFlag: int64OrNil(n.flag), ErrorCode: int64OrNil(n.code),
 			RecordsSucceeded: int64OrNil(n.good), RecordsFailed: int64OrNil(n.bad),

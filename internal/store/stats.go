@@ -10,7 +10,7 @@ import (
 	"migwatch/internal/job"
 )
 
-// Stats is Summary with the totals, the budgets and the oldest look.
+// Stats is Summary with the totals, the budgets and the oldest poll.
 func (s *Store) Stats(ctx context.Context) (job.Stats, error) {
 	sum, err := s.Summary(ctx)
 	if err != nil {
@@ -31,10 +31,10 @@ func (s *Store) Stats(ctx context.Context) (job.Stats, error) {
 			return err
 		}
 		// Budget by budget, so that final and paused jobs, whose next_at is NULL, are no part of any range.
-		// What is being looked at now is left out, for the same range's sake.
+		// What is being polled now is left out, for the same range's sake.
 		var oldest sql.NullInt64
 		err = db.Raw(`SELECT MIN((SELECT MIN(jobs.last_attempt_at) FROM jobs WHERE jobs.budget = b.name AND jobs.lease_until = 0 AND jobs.next_at > 0)) FROM budgets b`).Row().Scan(&oldest)
-		st.OldestLookAt = instantOrNil(oldest)
+		st.OldestPollAt = instantOrNil(oldest)
 		return err
 	})
 	if err == nil {

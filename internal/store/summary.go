@@ -11,7 +11,7 @@ import (
 	"migwatch/internal/job"
 )
 
-// Due is how many jobs are due and not being looked at.
+// Due is how many jobs are due and not being polled.
 func (s *Store) Due(ctx context.Context) (int64, error) {
 	var due sql.NullInt64
 	err := s.query(ctx, func(db *gorm.DB) error {

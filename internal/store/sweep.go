@@ -105,7 +105,7 @@ func (s *Store) claimListed(ctx context.Context, w job.Sweep, found []job.Found,
 	names := make([]string, len(found))
 	seen := map[string]job.Phase{}
 	for i, f := range found {
-		names[i], seen[f.Key.ID] = f.Key.ID, f.Seen.Phase
+		names[i], seen[f.Key.ID] = f.Key.ID, f.Observation.Phase
 	}
 	known, free, err := s.known(ctx, w.Discovery.Key(), names, seen)
 	if err != nil {
@@ -171,7 +171,7 @@ func (s *Store) known(ctx context.Context, place job.Key, names []string, seen m
 func (s *Store) fresh(w job.Sweep, found []job.Found, known map[string]bool) (names []string) {
 	taken := map[string]bool{}
 	for _, f := range found {
-		if w.Row != 0 && !known[f.Key.ID] && !taken[f.Key.ID] && (w.Discovery.Finished || !f.Seen.Phase.Final()) {
+		if w.Row != 0 && !known[f.Key.ID] && !taken[f.Key.ID] && (w.Discovery.Finished || !f.Observation.Phase.Final()) {
 			taken[f.Key.ID] = true
 			names = append(names, f.Key.ID)
 		}

@@ -145,7 +145,7 @@ func (s *Store) tellTrouble(ctx context.Context, e job.Event, change func(tx *go
 }
 
 // stuckSelect asks by the index of provider, phase and change: of the jobs that run for long enough, few have to be
-// looked at any closer. A copy that tells how far it is behind does something; it has no end to reach. Of a job that was
+// polled any closer. A copy that tells how far it is behind does something; it has no end to reach. Of a job that was
 // not polled of late nobody knows how it goes.
 const stuckSelect = `SELECT ` + jobColumns + jobTables + `WHERE jobs.provider = ? AND jobs.phase = 'running' AND jobs.changed_at <= ? AND jobs.paused = 0
 	AND jobs.failures = 0 AND jobs.lag_seconds IS NULL AND jobs.stuck_seq < jobs.seq AND s.first_observed_at <= ? AND s.last_observed_at >= ? ORDER BY jobs.changed_at, jobs.id LIMIT ?`

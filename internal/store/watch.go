@@ -132,8 +132,8 @@ func (s *Store) change(ctx context.Context, row jobRow, c job.Change) (job.Job, 
 	return s.Job(ctx, k)
 }
 
-// PollNow makes a job due now, final or not. A look that is on its way does not count: the job is
-// looked at once more.
+// PollNow makes a job due now, final or not. A poll that is on its way does not count: the job is
+// polled once more.
 func (s *Store) PollNow(ctx context.Context, k job.Key) (job.Job, error) {
 	row, err := s.find(ctx, k)
 	if err != nil {

@@ -27,7 +27,7 @@ func TestResumeBesideARecord(t *testing.T) {
 			if err != nil || len(claims) != 1 {
 				t.Fatal(claims, err)
 			}
-			return job.Settle(claims[0], &job.Seen{Phase: phase, Status: string(phase)}, nil, claims[0].At)
+			return job.Settle(claims[0], &job.Observation{Phase: phase, Status: string(phase)}, nil, claims[0].At)
 		}
 		record := func(o job.Outcome) {
 			if done, err := poller.Record(t.Context(), []job.Outcome{o}); err != nil || !done[0] {

@@ -15,9 +15,9 @@ type Job struct {
 	Scope     string       `json:"scope" example:"ap-shanghai" doc:"the WeChat cloud environment ID, or the Tencent Cloud region"`
 	JobID     string       `json:"job_id" example:"dts-1kl0iy0v" doc:"the upstream's own ID"`
 	Label     string       `json:"label" maxLength:"200" doc:"a name of your own"`
-	Paused    bool         `json:"paused" doc:"paused jobs are not looked at"`
+	Paused    bool         `json:"paused" doc:"paused jobs are not polled"`
 	Name      *string      `json:"name" doc:"the upstream's own name of it; null where it tells none"`
-	Phase     job.Phase    `json:"phase" enum:"pending,running,action_required,succeeded,partial,failed,canceled,missing,unknown" doc:"our word for the state; pending before the first look"`
+	Phase     job.Phase    `json:"phase" enum:"pending,running,action_required,succeeded,partial,failed,canceled,missing,unknown" doc:"our word for the state; pending before the first poll"`
 	Final     bool         `json:"final" doc:"whether the phase is an end"`
 	WatchedAt string       `json:"watched_at" format:"date-time" doc:"since when the job is watched"`
 	ChangedAt string       `json:"changed_at" format:"date-time" doc:"in this phase since"`
@@ -26,9 +26,9 @@ type Job struct {
 	EndedAt   *string      `json:"ended_at" format:"date-time" doc:"dts-migration, dts-sync: when the upstream says it ended"`
 	Lag       *Lag         `json:"lag" doc:"dts-migration, dts-sync: how far the copy is behind, while it copies increments; else null"`
 	ETA       *string      `json:"eta" format:"date-time" doc:"when 100 % would be reached at the pace of late; null where nothing can be said"`
-	Latest    *Snapshot    `json:"latest" doc:"the newest snapshot; null before the first look"`
+	Latest    *Snapshot    `json:"latest" doc:"the newest snapshot; null before the first poll"`
 	File      *File        `json:"file" doc:"the file of a finished WeChat export; else null"`
-	Polling   Polling      `json:"polling" doc:"how the looking goes; it never changes the phase"`
+	Polling   Polling      `json:"polling" doc:"how the polling goes; it never changes the phase"`
 }
 
 // Lag is how far a copy is behind its source.
@@ -50,10 +50,10 @@ type Snapshot struct {
 	Step             *string   `json:"step" example:"sinker" doc:"dts-migration, dts-sync: the upstream's ID of the step at work"`
 	RecordsSucceeded *int64    `json:"records_succeeded" doc:"wechat: records that worked"`
 	RecordsFailed    *int64    `json:"records_failed" doc:"wechat: records that failed"`
-	RequestID        string    `json:"request_id" doc:"the upstream's ID of the first of these looks"`
-	FirstObservedAt  string    `json:"first_observed_at" format:"date-time" doc:"the first look that saw this"`
-	LastObservedAt   string    `json:"last_observed_at" format:"date-time" doc:"the last consecutive look that saw the same"`
-	Observations     int64     `json:"observations" minimum:"1" doc:"how many looks saw it"`
+	RequestID        string    `json:"request_id" doc:"the upstream's ID of the first of these polls"`
+	FirstObservedAt  string    `json:"first_observed_at" format:"date-time" doc:"the first poll that saw this"`
+	LastObservedAt   string    `json:"last_observed_at" format:"date-time" doc:"the last consecutive poll that saw the same"`
+	Observations     int64     `json:"observations" minimum:"1" doc:"how many polls saw it"`
 }
 
 // File is the link to a finished export.
@@ -65,10 +65,10 @@ type File struct {
 
 // Polling is how the polling of a job goes.
 type Polling struct {
-	NextAt        *string  `json:"next_at" format:"date-time" doc:"when it is looked at next; null: not by itself"`
-	LastAttemptAt *string  `json:"last_attempt_at" format:"date-time" doc:"the last look, failed or not"`
-	Failures      int64    `json:"failures" minimum:"0" doc:"failed looks in a row"`
-	LastError     *Failure `json:"last_error" doc:"the last look's failure; null after one that succeeded"`
+	NextAt        *string  `json:"next_at" format:"date-time" doc:"when it is polled next; null: not by itself"`
+	LastAttemptAt *string  `json:"last_attempt_at" format:"date-time" doc:"the last poll, failed or not"`
+	Failures      int64    `json:"failures" minimum:"0" doc:"failed polls in a row"`
+	LastError     *Failure `json:"last_error" doc:"the last poll's failure; null after one that succeeded"`
 }
 
 // Failure is a poll that failed.

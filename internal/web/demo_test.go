@@ -21,24 +21,24 @@ func newDemo(t testing.TB, o setup) *rig {
 	return r
 }
 
-func at(minutes float64, seen job.Seen) step {
+func at(minutes float64, seen job.Observation) step {
 	return step{after: time.Duration(minutes * float64(time.Minute)), seen: seen}
 }
 
-func failed(minutes float64, err *job.LookError) step {
+func failed(minutes float64, err *job.PollError) step {
 	return step{after: time.Duration(minutes * float64(time.Minute)), err: err}
 }
 
 // check is what DTS says of a job; percent < 0 is nothing.
-func check(status string, phase job.Phase, percent int64) job.Seen {
-	s := job.Seen{Phase: phase, Status: status, RequestID: "3c140219-cfe9-470e-b241-907877d6fb03"}
+func check(status string, phase job.Phase, percent int64) job.Observation {
+	s := job.Observation{Phase: phase, Status: status, RequestID: "3c140219-cfe9-470e-b241-907877d6fb03"}
 	if percent >= 0 {
 		s.Progress = p(percent)
 	}
 	return s
 }
 
-func finished(flag, code int64, message string) job.Seen {
+func finished(flag, code int64, message string) job.Observation {
 	s := check("finished", job.Succeeded, 100)
 	s.CheckFlag, s.ErrorCode, s.Message = p(flag), p(code), message
 	if flag == 0 {
@@ -48,13 +48,13 @@ func finished(flag, code int64, message string) job.Seen {
 }
 
 // move is what WeChat says of a job.
-func move(status string, phase job.Phase, good, bad int64, message string) job.Seen {
-	return job.Seen{Phase: phase, Status: status, RecordsSucceeded: p(good), RecordsFailed: p(bad), Message: message, RequestID: "60eeb120-08eb133c-7e30ea1a"}
+func move(status string, phase job.Phase, good, bad int64, message string) job.Observation {
+	return job.Observation{Phase: phase, Status: status, RecordsSucceeded: p(good), RecordsFailed: p(bad), Message: message, RequestID: "60eeb120-08eb133c-7e30ea1a"}
 }
 
 func (r *rig) demoDTS() {
 	r.watched(dts("ap-beijing", "dts-9c0ffee1"), "staging copy, deleted",
-		at(1, job.Seen{Phase: job.Missing, Status: "ResourceNotFound.JobNotExist", Message: "The job does not exist."}))
+		at(1, job.Observation{Phase: job.Missing, Status: "ResourceNotFound.JobNotExist", Message: "The job does not exist."}))
 	r.watched(dts("ap-shanghai", "dts-dau5czmd"), "customers to TencentDB",
 		at(0.5, check("starting", job.Pending, -1)), at(3, check("running", job.Running, 15)), at(8, check("running", job.Running, 45)),
 		at(14, check("running", job.Running, 80)), at(19, finished(1, 0, "ok")))
@@ -69,8 +69,8 @@ func (r *rig) demoDTS() {
 		at(38, finished(0, -1, "The database table you selected does not exist. Please re-select. [The input parameter table cannot be found in the source instance]")))
 	r.watched(dts("ap-beijing", "dts-7h2kqp4w"), "invoices archive",
 		at(20, check("starting", job.Pending, -1)), at(33, check("running", job.Running, 20)),
-		failed(44.5, &job.LookError{Kind: job.Throttled, Code: "RequestLimitExceeded", Message: "Your current request times equals to 21 in a second, which exceeds the frequency limit 20 for a second.", RequestID: "8b2f7a1e-2c55-4a0c-9f17-5f1d1c6f0f11", RetryAfter: time.Minute}),
-		failed(45.6, &job.LookError{Kind: job.Throttled, Code: "RequestLimitExceeded", Message: "Your current request times equals to 21 in a second, which exceeds the frequency limit 20 for a second.", RequestID: "8b2f7a1e-2c55-4a0c-9f17-5f1d1c6f0f11", RetryAfter: time.Minute}))
+		failed(44.5, &job.PollError{Kind: job.Throttled, Code: "RequestLimitExceeded", Message: "Your current request times equals to 21 in a second, which exceeds the frequency limit 20 for a second.", RequestID: "8b2f7a1e-2c55-4a0c-9f17-5f1d1c6f0f11", RetryAfter: time.Minute}),
+		failed(45.6, &job.PollError{Kind: job.Throttled, Code: "RequestLimitExceeded", Message: "Your current request times equals to 21 in a second, which exceeds the frequency limit 20 for a second.", RequestID: "8b2f7a1e-2c55-4a0c-9f17-5f1d1c6f0f11", RetryAfter: time.Minute}))
 	steps := []step{at(1, check("unavailable", job.Pending, -1)), at(4, check("starting", job.Pending, -1))}
 	for i, percent := range []int64{1, 3, 6, 11, 18, 21, 26, 35, 44, 49, 55, 61, 67} {
 		steps = append(steps, at(6+3*float64(i), check("running", job.Running, percent)))

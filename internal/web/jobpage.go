@@ -158,7 +158,7 @@ func (p *jobPage) page(v *visit, s Store, newest []job.Snapshot) error {
 }
 
 func (v *visit) snapshot(p job.Provider, s job.Snapshot) snapshotRow {
-	return snapshotRow{s, v.text.state(p, s.Phase), at(s.FirstObservedAt), at(s.LastObservedAt), meterOf(p, s.Seen, s.Phase),
+	return snapshotRow{s, v.text.state(p, s.Phase), at(s.FirstObservedAt), at(s.LastObservedAt), meterOf(p, s.Observation, s.Phase),
 		v.text.Span(s.LastObservedAt.Sub(s.FirstObservedAt))}
 }
 
@@ -223,7 +223,7 @@ func (v *visit) file(j job.Job) *fileView {
 }
 
 // curves are the numbers of a job over time, one array each as the chart wants them. Each snapshot
-// gives two points: the first look that saw it and the last.
+// gives two points: the first poll that saw it and the last.
 type curves struct {
 	At        []float64 `json:"at"` // UTC seconds
 	Progress  []*int64  `json:"progress"`

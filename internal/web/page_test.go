@@ -37,7 +37,7 @@ func TestOverview(t *testing.T) {
 			t.Fatalf("%d with %d jobs", a.status, strings.Count(a.body, `role="rowheader"`))
 		}
 		a.has(t, `<html lang="en" data-theme="auto">`, "orders to TencentDB", `href=".`+failedJob+`"`, "The database table you selected",
-			"2,875 records", "<b>125 failed</b>", "1 job is paused", "1 × throttled", "RequestLimitExceeded", "2 times in a row", "Last tick", "9 looked at, 3 new",
+			"2,875 records", "<b>125 failed</b>", "1 job is paused", "1 × throttled", "RequestLimitExceeded", "2 times in a row", "Last tick", "9 polled, 3 new",
 			`<progress max="100" value="70"`, "Read only")
 		a.hasNot(t, "⟦", "%!", "Watch a job", "/poll", "ZgotmplZ")
 	})
@@ -121,7 +121,7 @@ func TestJobPage(t *testing.T) {
 	})
 	t.Run("failing", func(t *testing.T) {
 		a := b.get(failingJob)
-		a.has(t, "The last look failed", "throttled", "8b2f7a1e-2c55-4a0c-9f17-5f1d1c6f0f11", "What to do", "lower MIGWATCH_DTS_RATE", "2 times in a row")
+		a.has(t, "The last poll failed", "throttled", "8b2f7a1e-2c55-4a0c-9f17-5f1d1c6f0f11", "What to do", "lower MIGWATCH_DTS_RATE", "2 times in a row")
 		a.hasNot(t, "uplot.") // one number is no curve
 	})
 	t.Run("a check that passed", func(t *testing.T) {
@@ -139,8 +139,8 @@ func TestJobPage(t *testing.T) {
 	t.Run("a migration that waits for a person", func(t *testing.T) {
 		k := job.Key{Provider: job.DTSMigration, Scope: "ap-shanghai", ID: "dts-waits"}
 		created, seconds := r.start.Add(-time.Hour), int64(125)
-		r.watched(k, "", at(1, job.Seen{Phase: job.Running, Status: "running", Step: "loader", Progress: p(20)}), at(2, job.Seen{Phase: job.Running, Status: "running", Step: "loader", Progress: p(40)}),
-			at(45, job.Seen{Phase: job.ActionRequired, Status: "readyComplete", Step: "sinker", Progress: p(100), About: &job.About{Name: "orders <b>", CreatedAt: &created, Lag: &job.Lag{Seconds: &seconds}}}))
+		r.watched(k, "", at(1, job.Observation{Phase: job.Running, Status: "running", Step: "loader", Progress: p(20)}), at(2, job.Observation{Phase: job.Running, Status: "running", Step: "loader", Progress: p(40)}),
+			at(45, job.Observation{Phase: job.ActionRequired, Status: "readyComplete", Step: "sinker", Progress: p(100), About: &job.About{Name: "orders <b>", CreatedAt: &created, Lag: &job.Lag{Seconds: &seconds}}}))
 		for _, path := range []string{"/jobs/" + k.String(), "/?q=dts-waits"} {
 			a := b.get(path)
 			a.has(t, "Action required", "Complete it in the console. Until then it copies on and is billed.", "orders &lt;b&gt;", "<code>sinker</code>", "lag: 2 min 5 s", `value="100"`)
@@ -152,7 +152,7 @@ func TestJobPage(t *testing.T) {
 		k := job.Key{Provider: job.DTSMigration, Scope: "ap-shanghai", ID: "dts-copies"}
 		var steps []step
 		for i, percent := range []int64{10, 20, 30, 40} {
-			steps = append(steps, at(float64(15+10*i), job.Seen{Phase: job.Running, Status: "running", Step: "loader", Progress: p(percent)}))
+			steps = append(steps, at(float64(15+10*i), job.Observation{Phase: job.Running, Status: "running", Step: "loader", Progress: p(percent)}))
 		}
 		r.watched(k, "", steps...)
 		b.get("/jobs/"+k.String()).has(t, "done in about 5", "<code>loader</code>")
@@ -175,7 +175,7 @@ func neverSeen(t *testing.T, r *rig) {
 	}{
 		"dts-due":     {nil, job.Change{}, "the next tick polls it"},
 		"dts-paused":  {nil, job.Change{Paused: &paused}, "paused before its first poll"},
-		"dts-failing": {[]step{failed(46, &job.LookError{Kind: job.Credentials, Code: "AuthFailure.SecretIdNotFound"})}, job.Change{}, "no poll has worked yet: credentials"},
+		"dts-failing": {[]step{failed(46, &job.PollError{Kind: job.Credentials, Code: "AuthFailure.SecretIdNotFound"})}, job.Change{}, "no poll has worked yet: credentials"},
 	} {
 		k := dts("ap-shanghai", id)
 		r.watched(k, "", test.steps...)
@@ -367,7 +367,7 @@ func TestFirstView(t *testing.T) {
 	for i := range 40 {
 		r.watched(dts("ap-shanghai", "dts-size"+string(rune('a'+i/26))+string(rune('a'+i%26))), "customers to TencentDB, the second try",
 			at(1, finished(0, -1, "The database table you selected does not exist. Please re-select. [The input parameter table cannot be found in the source instance]")),
-			failed(2, &job.LookError{Kind: job.Throttled, Code: "RequestLimitExceeded", Message: "Your current request times equals to 21 in a second, which exceeds the frequency limit 20 for a second."}))
+			failed(2, &job.PollError{Kind: job.Throttled, Code: "RequestLimitExceeded", Message: "Your current request times equals to 21 in a second, which exceeds the frequency limit 20 for a second."}))
 	}
 	for _, lang := range []string{"en", "zh"} {
 		b := r.signedIn(adminKey).with("Accept-Language", lang)
@@ -460,7 +460,7 @@ func (r *rig) hostile() job.Key {
 	}
 	var steps []step
 	for n := range 4 {
-		seen, err := client.Look(r.t.Context(), job.Job{Key: k}, func(context.Context) error { return nil })
+		seen, err := client.Poll(r.t.Context(), job.Job{Key: k}, func(context.Context) error { return nil })
 		if (err != nil) != (n == 3) {
 			r.t.Fatal(n, err)
 		}

@@ -48,7 +48,7 @@ type frame struct {
 	Role                         string
 	Admin, SignedIn, CanSignIn   bool
 	Plain                        bool // nothing on it changes
-	Refresh                      int  // seconds between looks for news
+	Refresh                      int  // seconds between questions for news
 	Now                          stamp
 	Done                         string // what a form has just done
 }
@@ -121,7 +121,7 @@ type meter struct {
 	Label             string // key of the text that says what is measured
 }
 
-func meterOf(provider job.Provider, s job.Seen, p job.Phase) meter {
+func meterOf(provider job.Provider, s job.Observation, p job.Phase) meter {
 	m := meter{s.Progress, s.RecordsSucceeded, s.RecordsFailed, p == job.Running, p, "progress.label"}
 	if provider == job.DTS {
 		m.Label = "progress.check"

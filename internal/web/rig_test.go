@@ -105,14 +105,14 @@ func (r *rig) serve(o setup) {
 	r.url = srv.URL
 }
 
-// step is what one look sees, some time after the start.
+// step is what one poll sees, some time after the start.
 type step struct {
 	after time.Duration
-	seen  job.Seen
+	seen  job.Observation
 	err   error
 }
 
-// watched watches k and lets looks see the steps.
+// watched watches k and lets polls see the steps.
 func (r *rig) watched(k job.Key, label string, steps ...step) {
 	r.t.Helper()
 	ctx := r.t.Context()
@@ -131,7 +131,7 @@ func (r *rig) watched(k job.Key, label string, steps ...step) {
 		if i < 0 {
 			r.t.Fatalf("%s is not due", k)
 		}
-		var seen *job.Seen
+		var seen *job.Observation
 		if s.err == nil {
 			seen = &s.seen
 		}

@@ -17,8 +17,8 @@ type row struct {
 	Meter    meter
 	Since    stamp
 	InPhase  moment
-	LastLook *moment
-	Next     string  // when it is looked at next, in words
+	LastPoll *moment
+	Next     string  // when it is polled next, in words
 	NextIn   *moment // … where that is a time to come
 	Paused   bool
 	Overdue  bool
@@ -30,7 +30,7 @@ type row struct {
 	Failure  *failure
 }
 
-// failure is a look that failed, with what to do.
+// failure is a poll that failed, with what to do.
 type failure struct {
 	job.Failure
 	Ago    moment
@@ -55,7 +55,7 @@ func (v *visit) row(j job.Job, now time.Time) row {
 	}
 	if t := j.Polling.LastAttemptAt; t != nil {
 		ago := v.text.moment("ago", *t, now)
-		r.LastLook = &ago
+		r.LastPoll = &ago
 	}
 	r.Next, r.NextIn = v.next(j, now)
 	if r.Label == "" {
@@ -68,7 +68,7 @@ func (v *visit) row(j job.Job, now time.Time) row {
 	}
 	if l := j.Latest; l != nil {
 		r.Step = l.Step
-		r.Status, r.Meter = l.Status, meterOf(j.Key.Provider, l.Seen, j.Phase)
+		r.Status, r.Meter = l.Status, meterOf(j.Key.Provider, l.Observation, j.Phase)
 		if j.Key.Provider == job.DTS && j.Phase.Final() {
 			r.Meter.Percent = nil // of a check that is over; it would be read as the migration's
 		}
@@ -112,7 +112,7 @@ func todo(j job.Job) string {
 	return "todo.retry"
 }
 
-// next says when the job is looked at next.
+// next says when the job is polled next.
 func (v *visit) next(j job.Job, now time.Time) (string, *moment) {
 	switch n := j.Polling.NextAt; {
 	case j.Paused:

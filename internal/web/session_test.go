@@ -230,9 +230,9 @@ func TestActions(t *testing.T) {
 	}
 	done("poll", nil, runningJob+"?done=poll")
 	if next := get().Polling.NextAt; next == nil || time.Until(*next) > time.Second {
-		t.Errorf("next look at %v", next)
+		t.Errorf("next poll at %v", next)
 	}
-	admin.get(runningJob+"?done=poll").has(t, "It will be looked at in the next tick.")
+	admin.get(runningJob+"?done=poll").has(t, "It will be polled in the next tick.")
 	admin.get(runningJob+"?done=%3Cscript%3E").hasNot(t, `class="flash"`)
 	done("pause", nil, runningJob+"?done=pause")
 	if !get().Paused {

@@ -11,10 +11,10 @@ import (
 // job that stands still says since when.
 func TestPageTells(t *testing.T) {
 	r := newRig(t, setup{skew: time.Hour})
-	forty := job.Seen{Phase: job.Running, Status: "running", Progress: p(40)}
+	forty := job.Observation{Phase: job.Running, Status: "running", Progress: p(40)}
 	still := dts("ap-shanghai", "dts-still")
 	r.watched(still, "", step{after: -8 * time.Hour, seen: forty}, step{after: -time.Minute, seen: forty})
-	refused := &job.LookError{Kind: job.Forbidden, Code: "61004", Message: "access clientip is not registered: 1.2.3.4 <b>"}
+	refused := &job.PollError{Kind: job.Forbidden, Code: "61004", Message: "access clientip is not registered: 1.2.3.4 <b>"}
 	r.watched(wechat("env-1", "7"), "", step{err: refused}, step{err: refused})
 	if err := r.store.Notice(t.Context(), 6*time.Hour, time.Hour); err != nil {
 		t.Fatal(err)

@@ -73,7 +73,7 @@ func checkFunction(name string, place config.Place, env map[string]string) (prob
 // advice is about what is allowed and yet hardly meant.
 func advice(values map[string]string) (notes []string) {
 	if values["DEPLOY_ROLE"] == "" {
-		notes = append(notes, "DEPLOY_ROLE is empty: the poll function gets no credentials, and DTS jobs cannot be looked at")
+		notes = append(notes, "DEPLOY_ROLE is empty: the poll function gets no credentials, and DTS jobs cannot be polled")
 	}
 	if values["MIGWATCH_ADMIN_KEYS"] == "" {
 		notes = append(notes, "MIGWATCH_ADMIN_KEYS is empty: no job can be added over HTTP; make a key with `migwatch key`")

@@ -14,7 +14,7 @@ func come(ms int64, key, request string) arrival {
 	return arrival{at: noon.Add(time.Duration(ms) * time.Millisecond), budget: "dts/ap-x", key: key, verdict: "ok", requestID: request}
 }
 
-// sound is a history in which nothing is wrong: job 1 was looked at three times by three claims, one
+// sound is a history in which nothing is wrong: job 1 was polled three times by three claims, one
 // claim given back among them, and job 2 once and once in vain.
 func sound() history {
 	return history{
@@ -76,10 +76,10 @@ func TestCheckerFinds(t *testing.T) {
 		name, invariant string
 		spoil           func(h *history)
 	}{
-		{"three looks in a second", "I1", func(h *history) { h.arrivals[2].at = h.arrivals[0].at.Add(999 * time.Millisecond) }},
-		{"a refused look", "I1", func(h *history) { h.arrivals[1].limited = true }},
-		{"a look without a claim", "I2", func(h *history) { h.arrivals[2].key = "dts/ap-x/2"; h.arrivals[3].key = "dts/ap-x/2" }},
-		{"two looks of one claim", "I2", func(h *history) {
+		{"three polls in a second", "I1", func(h *history) { h.arrivals[2].at = h.arrivals[0].at.Add(999 * time.Millisecond) }},
+		{"a refused poll", "I1", func(h *history) { h.arrivals[1].limited = true }},
+		{"a poll without a claim", "I2", func(h *history) { h.arrivals[2].key = "dts/ap-x/2"; h.arrivals[3].key = "dts/ap-x/2" }},
+		{"two polls of one claim", "I2", func(h *history) {
 			h.arrivals = append(h.arrivals, come(3500, "dts/ap-x/1", "r6"), come(4600, "dts/ap-x/1", "r7"))
 		}},
 		{"an epoch claimed twice", "I2", func(h *history) { h.deeds[6].epoch, h.deeds[6].held = 2, 2 }},
@@ -87,14 +87,14 @@ func TestCheckerFinds(t *testing.T) {
 		{"no fence: the old epoch writes", "I2", func(h *history) { h.deeds[9].held = 5 }},
 		{"an epoch not consumed: written twice", "I2", func(h *history) { h.deeds = append(h.deeds, h.deeds[9]) }},
 		{"written and never claimed", "I2", func(h *history) { h.deeds[8].what = "release" }},
-		{"looked at twice where once was due", "I2", func(h *history) { h.calm = true }},
-		{"recorded before it was looked at", "I3", func(h *history) { h.deeds[1].at = after(50) }},
-		{"a recorded look lost", "I3", func(h *history) { h.snapshots[1].count = 1 }},
-		{"a look counted twice", "I3", func(h *history) { h.snapshots[0].count = 2 }},
+		{"polled twice where once was due", "I2", func(h *history) { h.calm = true }},
+		{"recorded before it was polled", "I3", func(h *history) { h.deeds[1].at = after(50) }},
+		{"a recorded poll lost", "I3", func(h *history) { h.snapshots[1].count = 1 }},
+		{"a poll counted twice", "I3", func(h *history) { h.snapshots[0].count = 2 }},
 		{"a lost snapshot", "I3", func(h *history) { h.snapshots = h.snapshots[:2]; h.jobs[1].seq, h.jobs[1].phase = 0, "pending" }},
 		{"another job's answer", "I3", func(h *history) { h.snapshots[2].requestID = "r1" }},
 		{"one answer for two snapshots", "I3", func(h *history) { h.snapshots[1].requestID = "r1" }},
-		{"an acknowledged look lost", "I3", func(h *history) { h.reports.recorded = 5 }},
+		{"an acknowledged poll lost", "I3", func(h *history) { h.reports.recorded = 5 }},
 		{"an acknowledged failure lost", "I3", func(h *history) { h.reports.failed = 2 }},
 		{"an acknowledged snapshot lost", "I3", func(h *history) { h.reports.changed = 4 }},
 		{"a report that does not add up", "I3", func(h *history) { h.wrong = []string{"{}"} }},
@@ -124,7 +124,7 @@ func TestCheckerFinds(t *testing.T) {
 		{"a panic in the log", "I8", func(h *history) { h.texts["the log"] = "panic: runtime error" }},
 		{"a process that remains", "I8", func(h *history) { h.left = []string{"process 1"} }},
 		{"a job forgotten after healing", "I9", func(h *history) { h.healed.at = noon.Add(time.Second) }},
-		{"a job looked at too late", "I9", func(h *history) { h.healed.limit = 1500 * time.Millisecond }},
+		{"a job polled too late", "I9", func(h *history) { h.healed.limit = 1500 * time.Millisecond }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := sound()

@@ -19,7 +19,7 @@ type checker struct {
 func check(h history) []string {
 	c := &checker{history: h}
 	c.limitsHold()
-	c.oneLookPerEpoch()
+	c.onePollPerEpoch()
 	c.looksAreRemembered()
 	c.allAreFound()
 	c.snapshotsAreWhole()
@@ -51,7 +51,7 @@ func (c *checker) limitsHold() {
 	}
 	for budget, at := range times {
 		if n := peak(at); n > c.limits[budget] {
-			c.wrong("I1", "%d looks in one second on %s, which allows %d: %s", n, budget, c.limits[budget], crowded(at, n))
+			c.wrong("I1", "%d polls in one second on %s, which allows %d: %s", n, budget, c.limits[budget], crowded(at, n))
 		}
 	}
 }
@@ -76,7 +76,7 @@ func peak(at []time.Time) int {
 	return most
 }
 
-// crowded tells how the n looks of the first full second lay, in ms: who was late shows.
+// crowded tells how the n polls of the first full second lay, in ms: who was late shows.
 func crowded(at []time.Time, n int) string {
 	for from := range at[:len(at)-n+1] {
 		if at[from+n-1].Sub(at[from]) < time.Second {
@@ -90,10 +90,10 @@ func crowded(at []time.Time, n int) string {
 	return ""
 }
 
-// oneLookPerEpoch is I2. The upstream is not told the epoch. But every look needs a claim of its own
-// before it, so at no time may a job have had more looks than claims; and no epoch is claimed or written
+// onePollPerEpoch is I2. The upstream is not told the epoch. But every poll needs a claim of its own
+// before it, so at no time may a job have had more polls than claims; and no epoch is claimed or written
 // twice, or written by one that no longer holds it.
-func (c *checker) oneLookPerEpoch() {
+func (c *checker) onePollPerEpoch() {
 	claims, records := map[[2]int64]int{}, map[[2]int64]int{}
 	for _, d := range c.deeds {
 		at := [2]int64{d.job, d.epoch}
@@ -114,22 +114,22 @@ func (c *checker) oneLookPerEpoch() {
 			}
 		}
 	}
-	looks := c.looks()
+	polls := c.polls()
 	deeds := byJob(c.deeds, func(d deed) int64 { return d.job })
 	for _, j := range c.jobs {
 		c.leasesHold(j, deeds[j.id])
 		if c.listed {
-			continue // one call is a look at many jobs
+			continue // one call is a poll of many jobs
 		}
-		c.looksHaveClaims(j, looks[j.key], deeds[j.id])
-		if n := len(looks[j.key]); c.calm && n != 1 {
-			c.wrong("I2", "%s was looked at %d times, not once", j.key, n)
+		c.pollsHaveClaims(j, polls[j.key], deeds[j.id])
+		if n := len(polls[j.key]); c.calm && n != 1 {
+			c.wrong("I2", "%s was polled %d times, not once", j.key, n)
 		}
 	}
 }
 
-// looks are the arrivals of each job that were answered, or would have been.
-func (c *checker) looks() map[string][]arrival {
+// polls are the arrivals of each job that were answered, or would have been.
+func (c *checker) polls() map[string][]arrival {
 	out := map[string][]arrival{}
 	for _, a := range c.arrivals {
 		out[a.key] = append(out[a.key], a)
@@ -141,15 +141,15 @@ func (c *checker) looks() map[string][]arrival {
 // milliseconds in floating point.
 const clockError = 2
 
-// looksHaveClaims matches the n-th look of a job with its n-th claim that was not given back, and the
-// n-th thing remembered with the n-th look that was answered.
-func (c *checker) looksHaveClaims(j jobRow, looks []arrival, deeds []deed) {
+// pollsHaveClaims matches the n-th poll of a job with its n-th claim that was not given back, and the
+// n-th thing remembered with the n-th poll that was answered.
+func (c *checker) pollsHaveClaims(j jobRow, polls []arrival, deeds []deed) {
 	claimed := instants(deeds, "claim")
 	recorded := instants(deeds, "record")
 	var answered []int64
-	for n, a := range looks {
+	for n, a := range polls {
 		if n >= len(claimed) || claimed[n] > milliseconds(a.at)+clockError {
-			c.wrong("I2", "%s: look %d at %s has no claim before it", j.key, n+1, a.at.Format(time.StampMilli))
+			c.wrong("I2", "%s: poll %d at %s has no claim before it", j.key, n+1, a.at.Format(time.StampMilli))
 			break
 		}
 		if a.verdict == "ok" {
@@ -158,7 +158,7 @@ func (c *checker) looksHaveClaims(j jobRow, looks []arrival, deeds []deed) {
 	}
 	for n, at := range recorded {
 		if n >= len(answered) || answered[n] > at+clockError {
-			c.wrong("I3", "%s: record %d at %d has no answered look before it: %v", j.key, n+1, at, answered)
+			c.wrong("I3", "%s: record %d at %d has no answered poll before it: %v", j.key, n+1, at, answered)
 			break
 		}
 	}
@@ -209,11 +209,11 @@ func (c *checker) looksAreRemembered() {
 			failed++
 		}
 	}
-	asked := map[string]string{} // the request IDs of answered looks, and whose they are
+	asked := map[string]string{} // the request IDs of answered polls, and whose they are
 	for _, a := range c.arrivals {
 		if a.verdict == "ok" {
 			asked[a.requestID] = a.key
-			if c.listed { // a call is a look at many jobs of its place
+			if c.listed { // a call is a poll of many jobs of its place
 				asked[a.requestID] = a.budget
 			}
 		}
@@ -228,25 +228,25 @@ func (c *checker) looksAreRemembered() {
 	for _, s := range c.snapshots {
 		at := place{s.job, s.seq}
 		if n := recorded[at]; n != s.count {
-			c.wrong("I3", "%s: snapshot %d has %d observations, %d looks were recorded for it", keys[s.job], s.seq, s.count, n)
+			c.wrong("I3", "%s: snapshot %d has %d observations, %d polls were recorded for it", keys[s.job], s.seq, s.count, n)
 		}
 		delete(recorded, at)
 		// WeChat names a request in refusals only.
 		if whose := asked[s.requestID]; whose != keys[s.job] && !(s.requestID == "" && strings.HasPrefix(keys[s.job], "wechat/")) {
-			c.wrong("I3", "%s: snapshot %d is of request %s, which was a look at %q", keys[s.job], s.seq, s.requestID, whose)
+			c.wrong("I3", "%s: snapshot %d is of request %s, which was a poll of %q", keys[s.job], s.seq, s.requestID, whose)
 		}
 		if !c.listed {
 			delete(asked, s.requestID)
 		}
 	}
 	for at, n := range recorded {
-		c.wrong("I3", "%s: %d looks were recorded for snapshot %d, which is not there", keys[at.job], n, at.seq)
+		c.wrong("I3", "%s: %d polls were recorded for snapshot %d, which is not there", keys[at.job], n, at.seq)
 	}
 	if c.reports.recorded > all {
-		c.wrong("I3", "%d looks were acknowledged as recorded, %d are", c.reports.recorded, all)
+		c.wrong("I3", "%d polls were acknowledged as recorded, %d are", c.reports.recorded, all)
 	}
 	if c.reports.failed > failed {
-		c.wrong("I3", "%d failed looks were acknowledged, %d are recorded", c.reports.failed, failed)
+		c.wrong("I3", "%d failed polls were acknowledged, %d are recorded", c.reports.failed, failed)
 	}
 	if changed := int64(len(c.snapshots)); c.reports.changed > changed {
 		c.wrong("I3", "%d new snapshots were acknowledged, %d are there", c.reports.changed, changed)
@@ -397,7 +397,7 @@ func (c *checker) nothingIsLeft() {
 		c.wrong("I8", "left: %s", what)
 	}
 	for place, text := range c.texts {
-		for _, word := range []string{"goroutine ", "panic:", "fatal error:", "DATA RACE", `"level":"ERROR","msg":"a look panicked"`} {
+		for _, word := range []string{"goroutine ", "panic:", "fatal error:", "DATA RACE", `"level":"ERROR","msg":"a poll panicked"`} {
 			if strings.Contains(text, word) {
 				c.wrong("I8", "%s has %q", place, word)
 			}
@@ -411,15 +411,15 @@ func (c *checker) allAreLookedAtAgain() {
 		return
 	}
 	healed, last := milliseconds(c.healed.at), milliseconds(c.healed.at.Add(c.healed.limit))
-	looked := map[int64]bool{}
+	polled := map[int64]bool{}
 	for _, d := range c.deeds {
 		if d.what == "record" && d.at >= healed && d.at <= last {
-			looked[d.job] = true
+			polled[d.job] = true
 		}
 	}
 	for _, j := range c.jobs {
-		if !looked[j.id] {
-			c.wrong("I9", "%s was due and not looked at within %v of healing", j.key, c.healed.limit)
+		if !polled[j.id] {
+			c.wrong("I9", "%s was due and not polled within %v of healing", j.key, c.healed.limit)
 		}
 	}
 	for _, s := range c.sweeps {

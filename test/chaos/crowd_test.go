@@ -86,7 +86,7 @@ func (c *crowd) drive(p *instance) {
 	}
 }
 
-// keepDue makes jobs due again long before their time, as people who ask for a look do: there is always
+// keepDue makes jobs due again long before their time, as people who ask for a poll do: there is always
 // something to do.
 func (c *crowd) keepDue() {
 	for {

@@ -12,7 +12,7 @@ import (
 // harm is how much is done to a run.
 type harm struct {
 	processes, kills, freezes, serverKills int
-	looks                                  int64         // at least
+	polls                                  int64         // at least
 	pause                                  time.Duration // between two deeds, on average
 	most                                   time.Duration // the whole run may last
 	longFreezes                            bool          // all are longer than a lease
@@ -27,7 +27,7 @@ const (
 // invocation is a timer's time limit.
 var invocation = choose(4*time.Second, 8*time.Second)
 
-// restless is a story in which looks see something new, something old, and phases that come and go.
+// restless is a story in which polls see something new, something old, and phases that come and go.
 const restless = `  0s starting
   2s running 10%
   5s running 60%
@@ -37,10 +37,10 @@ const restless = `  0s starting
   repeat every 17s`
 
 // TestFrozenAndKilled freezes and kills functions and database servers at random while they work, and
-// then looks for anything that was refused, looked at twice, lost, or forgotten.
+// then polls for anything that was refused, polled twice, lost, or forgotten.
 func TestFrozenAndKilled(t *testing.T) {
-	few := harm{processes: 5, kills: 6, freezes: 6, serverKills: 1, looks: 100, pause: 300 * time.Millisecond, most: time.Minute}
-	many := harm{processes: 12, kills: 200, freezes: 200, serverKills: 6, looks: 10_000, pause: 500 * time.Millisecond, most: 9 * time.Minute}
+	few := harm{processes: 5, kills: 6, freezes: 6, serverKills: 1, polls: 100, pause: 300 * time.Millisecond, most: time.Minute}
+	many := harm{processes: 12, kills: 200, freezes: 200, serverKills: 6, polls: 10_000, pause: 500 * time.Millisecond, most: 9 * time.Minute}
 	p := choose(plan{regions: 2, each: 20, story: restless}, plan{regions: 5, each: 60, story: restless})
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
@@ -65,8 +65,8 @@ const wandering = `  0s running 10%
 // TestSweepsFrozenAndKilled is the same for regions that are watched as a whole, where one call tells of a hundred
 // jobs: none may be watched twice, forgotten, or missing because the list moved, and no list stands still.
 func TestSweepsFrozenAndKilled(t *testing.T) {
-	few := harm{processes: 4, kills: 8, freezes: 6, serverKills: 1, looks: 60, pause: 300 * time.Millisecond, most: time.Minute}
-	many := harm{processes: 12, kills: 200, freezes: 100, serverKills: 6, looks: 3_000, pause: 500 * time.Millisecond, most: 9 * time.Minute}
+	few := harm{processes: 4, kills: 8, freezes: 6, serverKills: 1, polls: 60, pause: 300 * time.Millisecond, most: time.Minute}
+	many := harm{processes: 12, kills: 200, freezes: 100, serverKills: 6, polls: 3_000, pause: 500 * time.Millisecond, most: 9 * time.Minute}
 	p := choose(plan{regions: 2, each: 450, story: wandering, listed: true}, plan{regions: 1, each: 4500, story: wandering, listed: true})
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
@@ -92,15 +92,15 @@ func chaos(t *testing.T, db *database, p plan, h harm) {
 	m := &monkey{crowd: c, dice: rand.New(rand.NewPCG(seed, 1))}
 	began := time.Now()
 	m.harm(h)
-	for r.up.looks() < h.looks && time.Since(began) < h.most && !t.Failed() {
+	for r.up.polls() < h.polls && time.Since(began) < h.most && !t.Failed() {
 		time.Sleep(100 * time.Millisecond)
 	}
 	took := time.Since(began)
 	c.rest()
-	looked := r.up.looks()
-	t.Logf("%d looks, %d kills, %d freezes (%d of them longer than a lease), %d server kills in %v", looked, m.kills, m.freezes, m.lasting, m.serverKills, took.Round(time.Second))
-	if looked < h.looks {
-		t.Errorf("%d looks in %v, want %d", looked, took, h.looks)
+	polled := r.up.polls()
+	t.Logf("%d polls, %d kills, %d freezes (%d of them longer than a lease), %d server kills in %v", polled, m.kills, m.freezes, m.lasting, m.serverKills, took.Round(time.Second))
+	if polled < h.polls {
+		t.Errorf("%d polls in %v, want %d", polled, took, h.polls)
 	}
 	healed := r.heal(c)
 	c.end()
@@ -127,7 +127,7 @@ func (r *rig) shortLeases() {
 	r.env["MIGWATCH_POLL_RESERVE"] = "500ms"
 }
 
-// heal makes every job due with nothing broken any more, and says by when each must have been looked at:
+// heal makes every job due with nothing broken any more, and says by when each must have been polled:
 // within two of the timer's intervals, a lease, and the time the budget needs for all.
 func (r *rig) heal(c *crowd) healing {
 	r.t.Helper()

@@ -4,7 +4,7 @@ import "time"
 
 // history is all that was recorded about one run, by everybody who saw a part of it.
 type history struct {
-	limits    map[string]int // budget: looks in any second
+	limits    map[string]int // budget: polls in any second
 	arrivals  []arrival      // the upstream's log, in the order of arrival
 	stalls    []stall        // when the upstream itself did not run
 	keys      []string       // of all jobs that the upstream has
@@ -18,7 +18,7 @@ type history struct {
 	followed  []int64       // event IDs as somebody saw them who followed the events meanwhile
 	reports   totals        // of all invocations that were answered
 	wrong     []string      // reports that do not add up
-	calm      bool          // nothing was frozen, killed or made due again: each job is looked at once
+	calm      bool          // nothing was frozen, killed or made due again: each job is polled once
 	healed    healing
 	texts     map[string]string // whatever was written, by place
 	secrets   []string

@@ -9,12 +9,12 @@ import (
 
 // figures are what one budget reached.
 type figures struct {
-	looks, peak, refused int
+	polls, peak, refused int
 	perSecond            float64
 }
 
 func (f figures) String() string {
-	return fmt.Sprintf("%d looks, %.2f a second, peak %d, refused %d", f.looks, f.perSecond, f.peak, f.refused)
+	return fmt.Sprintf("%d polls, %.2f a second, peak %d, refused %d", f.polls, f.perSecond, f.peak, f.refused)
 }
 
 // measured gives the figures of each budget, from its first arrival to its last.
@@ -28,7 +28,7 @@ func measured(h history) map[string]figures {
 	}
 	out := map[string]figures{}
 	for budget, at := range times {
-		f := figures{looks: len(at), peak: peak(at), refused: refused[budget]}
+		f := figures{polls: len(at), peak: peak(at), refused: refused[budget]}
 		if span := slices.MaxFunc(at, time.Time.Compare).Sub(slices.MinFunc(at, time.Time.Compare)); span > 0 {
 			f.perSecond = float64(len(at)-1) / span.Seconds()
 		}
@@ -37,24 +37,24 @@ func measured(h history) map[string]figures {
 	return out
 }
 
-// soonest is when a job that was looked at is due again at the earliest: a run has to be over by then.
+// soonest is when a job that was polled is due again at the earliest: a run has to be over by then.
 const soonest = 28 * time.Second
 
 // fewStalls is how often the upstream may stand still in a run whose pace is judged. Where it stands still
 // more often the machine has others to serve, and lost slots say nothing about how they are used.
 const fewStalls = 3
 
-// enough is how many looks a budget's pace is judged by.
+// enough is how many polls a budget's pace is judged by.
 const enough = 50
 
 // TestManyProcesses: processes that start at once share each budget. Nothing is refused, each job is
-// looked at once, and the budget is used while jobs are due.
+// polled once, and the budget is used while jobs are due.
 func TestManyProcesses(t *testing.T) {
 	type run struct {
 		engine    int
 		processes int
 		plan      plan
-		least     float64 // looks a second of a DTS budget
+		least     float64 // polls a second of a DTS budget
 	}
 	story := "  0s running 10%"
 	one, some := plan{regions: 1, each: 400, story: story}, plan{regions: 3, each: 380, wechat: 90, story: story}
@@ -81,8 +81,8 @@ func TestManyProcesses(t *testing.T) {
 				if budget == "wechat" {
 					least *= float64(wechatLimit) / dtsLimit
 				}
-				if f.perSecond < least && f.looks >= enough && len(h.stalls) <= fewStalls {
-					t.Errorf("%s: %.2f looks a second, want at least %.2f", budget, f.perSecond, least)
+				if f.perSecond < least && f.polls >= enough && len(h.stalls) <= fewStalls {
+					t.Errorf("%s: %.2f polls a second, want at least %.2f", budget, f.perSecond, least)
 				}
 			}
 			t.Logf("%d invocations, %+v, the upstream stood still %d times", r.answers, r.totals, len(h.stalls))

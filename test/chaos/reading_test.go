@@ -53,7 +53,7 @@ func (d *database) read(t testing.TB, h *history) {
 	d.dump(t, h.texts)
 }
 
-// dump writes out everything a look could have left in the database, to be searched.
+// dump writes out everything a poll could have left in the database, to be searched.
 func (d *database) dump(t testing.TB, texts map[string]string) {
 	t.Helper()
 	for _, file := range []string{d.file, d.file + "-wal"} {

@@ -21,7 +21,7 @@ import (
 const (
 	pollPackage = "./functions/poll"
 	token       = "canary-component-access-token"
-	dtsLimit    = 20 // looks in any second and region
+	dtsLimit    = 20 // polls in any second and region
 	wechatLimit = 5
 )
 
@@ -164,7 +164,7 @@ func (t *totals) add(p poller.Report) {
 	t.lost += p.Lost
 }
 
-// together invokes n functions at once, again and again, until all jobs have been looked at or the time
+// together invokes n functions at once, again and again, until all jobs have been polled or the time
 // is over, as overlapping timers do.
 func (r *rig) together(n int, limit time.Duration) {
 	r.t.Helper()
@@ -186,7 +186,7 @@ func (r *rig) together(n int, limit time.Duration) {
 					r.t.Errorf("function %d is gone: %s", i, f.Stderr())
 					return
 				}
-				if report.Claimed == 0 && report.Due == 0 && int(r.up.looks()) >= len(r.keys) {
+				if report.Claimed == 0 && report.Due == 0 && int(r.up.polls()) >= len(r.keys) {
 					return
 				}
 				select { // somebody else has what is left

@@ -133,8 +133,8 @@ func (u *upstream) call(method, path, text string) string {
 
 var upstreamClient = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
-// looks is how many calls have arrived.
-func (u *upstream) looks() int64 {
+// polls is how many calls have arrived.
+func (u *upstream) polls() int64 {
 	u.t.Helper()
 	var counts []emulator.Count
 	if err := json.Unmarshal([]byte(u.get("/_emulator/stats")), &counts); err != nil {

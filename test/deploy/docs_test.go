@@ -92,11 +92,11 @@ func code(text string) []string {
 // TestCosts does the page's arithmetic again.
 func TestCosts(t *testing.T) {
 	const (
-		ticks, most  = 60 * 24 * 30, 1019 // a month's; looks of one tick
+		ticks, most  = 60 * 24 * 30, 1019 // a month's; polls of one tick
 		idle, full   = 0.05, 52.0         // seconds
 		rate, memory = 19.6, 0.125
 		query        = 432000 * 0.02 * memory
-		sent         = 2e3 // bytes a look
+		sent         = 2e3 // bytes a poll
 		base         = 12.80
 	)
 	text := string(read(t, "docs/deploy.md"))

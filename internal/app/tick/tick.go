@@ -51,17 +51,17 @@ func (t *Ticker) Tick(ctx context.Context, env map[string]string) (report poller
 	if err != nil {
 		return poller.Report{}, err
 	}
-	lookers, err := t.lookers(env, settings, db)
+	upstreams, err := t.upstreams(env, settings, db)
 	if err != nil {
 		return poller.Report{}, err
 	}
 	teller := t.teller(settings, db)
 	teller.Keep(ctx) // before anything happens that they are to be told of
 	report, err = poller.Tick(ctx, poller.Options{
-		Store:   db,
-		Lookers: lookers,
-		Rates:   rates(settings),
-		Timeout: settings.PollTimeout, Lease: settings.PollLease, Reserve: settings.PollReserve,
+		Store:     db,
+		Upstreams: upstreams,
+		Rates:     rates(settings),
+		Timeout:   settings.PollTimeout, Lease: settings.PollLease, Reserve: settings.PollReserve,
 		Log:  t.Log.Logger,
 		Tell: func(ctx context.Context) int64 { return t.tell(ctx, settings, db, teller) },
 	})
@@ -107,9 +107,9 @@ func (t *Ticker) Close() error {
 	return t.database.Close()
 }
 
-// lookers are the clients of both upstreams, with this invocation's credentials: read once, and afresh
+// upstreams are the clients of both upstreams, with this invocation's credentials: read once, and afresh
 // where DTS calls them stale, as those in files may have been replaced.
-func (t *Ticker) lookers(env map[string]string, s config.Settings, db *store.Store) (map[job.Provider]poller.Looker, error) {
+func (t *Ticker) upstreams(env map[string]string, s config.Settings, db *store.Store) (map[job.Provider]poller.Upstream, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.transport == nil {
@@ -133,7 +133,7 @@ func (t *Ticker) lookers(env map[string]string, s config.Settings, db *store.Sto
 	if err != nil {
 		return nil, fmt.Errorf("DTS: %w", err)
 	}
-	return map[job.Provider]poller.Looker{job.WeChat: t.wechat, job.DTS: cloud, job.DTSMigration: cloud, job.DTSSync: cloud}, nil
+	return map[job.Provider]poller.Upstream{job.WeChat: t.wechat, job.DTS: cloud, job.DTSMigration: cloud, job.DTSSync: cloud}, nil
 }
 
 // rates are how many calls a second each upstream API takes.

@@ -20,7 +20,7 @@ type reply struct {
 	answer    cloudapi.Answer
 }
 
-// open reads the frame that every answer has. A refusal is a *job.LookError.
+// open reads the frame that every answer has. A refusal is a *job.PollError.
 func open(a cloudapi.Answer, keys Keys) (reply, error) {
 	f, err := cloudapi.ParseFields(a.Body)
 	if err != nil {
@@ -60,25 +60,25 @@ func refusal(a cloudapi.Answer, r cloudapi.Fields, requestID string, keys Keys) 
 }
 
 // missing gives what is seen of a job where err says that there is none.
-func missing(err error) (job.Seen, bool) {
-	var e *job.LookError
+func missing(err error) (job.Observation, bool) {
+	var e *job.PollError
 	if !errors.As(err, &e) || !isMissing(e.Code) {
-		return job.Seen{}, false
+		return job.Observation{}, false
 	}
-	return job.Seen{Phase: job.Missing, Status: e.Code, Message: e.Message, RequestID: e.RequestID}, true
+	return job.Observation{Phase: job.Missing, Status: e.Code, Message: e.Message, RequestID: e.RequestID}, true
 }
 
 // checked reads what came of asking for a check.
-func checked(r reply, err error) (job.Seen, error) {
+func checked(r reply, err error) (job.Observation, error) {
 	if err != nil {
 		if seen, ok := missing(err); ok {
 			return seen, nil
 		}
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
 	seen, err := state(r.Fields, r.keys)
 	if err != nil {
-		return job.Seen{}, r.answer.Garbage("bad_field", err.Error())
+		return job.Observation{}, r.answer.Garbage("bad_field", err.Error())
 	}
 	seen.RequestID = r.requestID
 	return seen, nil
@@ -103,28 +103,28 @@ func (r reply) status(f cloudapi.Fields) (string, error) {
 }
 
 // state reads the job's fields. Numbers that make the phase must be readable; Progress need not be.
-func state(r cloudapi.Fields, keys Keys) (job.Seen, error) {
+func state(r cloudapi.Fields, keys Keys) (job.Observation, error) {
 	status, err := r.String("Status")
 	if err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
 	status = keys.scrubbed(status, statusLimit)
 	if status == "" {
-		return job.Seen{}, errors.New("no Status")
+		return job.Observation{}, errors.New("no Status")
 	}
 	checkFlag, err := r.Int("CheckFlag")
 	if err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
 	errorCode, err := r.Int("ErrorCode")
 	if err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
 	message, err := r.Text("ErrorMessage")
 	if err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
-	return job.Seen{
+	return job.Observation{
 		Phase: phase(status, checkFlag, errorCode), Status: status, Progress: progress(r),
 		CheckFlag: checkFlag, ErrorCode: errorCode, Message: keys.scrubbed(message, cloudapi.TextLimit),
 	}, nil

@@ -15,7 +15,7 @@ import (
 
 // One look beside its floor: the same POST, unsigned, by a bare http.Client, its answer decoded into a
 // struct.
-func BenchmarkLook(b *testing.B) {
+func BenchmarkPoll(b *testing.B) {
 	answer := []byte(`{"Response":{"CheckFlag":1,"ErrorCode":0,"ErrorMessage":"ok","Progress":"100","RequestId":"336448b0-2a45-4be4-8356-c245eab5784f","Status":"finished"}}`)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -58,7 +58,7 @@ func BenchmarkLook(b *testing.B) {
 		g := &gate{}
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := c.Look(b.Context(), job.Job{Key: aJob}, g.open); err != nil {
+			if _, err := c.Poll(b.Context(), job.Job{Key: aJob}, g.open); err != nil {
 				b.Fatal(err)
 			}
 		}

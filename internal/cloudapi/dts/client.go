@@ -88,10 +88,10 @@ var (
 
 // Look asks for the state of j: once, for what is known already of a job that stands as it stood, and once or
 // twice more for what one answer does not tell. Each call waits at gate when its connection is ready. The error
-// is what gate returned, or a *job.LookError. A job that DTS does not know is no error: its phase is missing.
-func (c *Client) Look(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Seen, error) {
+// is what gate returned, or a *job.PollError. A job that DTS does not know is no error: its phase is missing.
+func (c *Client) Poll(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Observation, error) {
 	if err := check(j.Key); err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
 	look := looking{Client: c, ctx: ctx, job: j, gate: gate}
 	switch j.Key.Provider {
@@ -112,7 +112,7 @@ type looking struct {
 }
 
 // check asks how the check before a migration stands.
-func (l looking) check() (job.Seen, error) {
+func (l looking) check() (job.Observation, error) {
 	return checked(l.call(describeCheck, request{JobID: &l.job.Key.ID}))
 }
 
@@ -157,7 +157,7 @@ func (l looking) ask(op operation, body request, keys Keys) (reply, error) {
 	case rec.err != nil:
 		return reply{}, rec.err
 	case !rec.done: // the SDK stopped before it sent; its error may show anything
-		return reply{}, &job.LookError{Kind: job.Invalid, Code: "not_sent", Message: "the request could not be made", Err: l.ctx.Err()}
+		return reply{}, &job.PollError{Kind: job.Invalid, Code: "not_sent", Message: "the request could not be made", Err: l.ctx.Err()}
 	case err != nil:
 		return reply{}, rec.answer.Garbage("not_read", "an answer the SDK cannot read")
 	}
@@ -212,17 +212,17 @@ func check(k job.Key) error {
 	switch k.Provider {
 	case job.DTS, job.DTSMigration, job.DTSSync:
 	default:
-		return &job.LookError{Kind: job.Invalid, Code: "bad_key", Message: "not a DTS job"}
+		return &job.PollError{Kind: job.Invalid, Code: "bad_key", Message: "not a DTS job"}
 	}
 	if err := k.Validate(); err != nil {
-		return &job.LookError{Kind: job.Invalid, Code: "bad_key", Message: err.Error()}
+		return &job.PollError{Kind: job.Invalid, Code: "bad_key", Message: err.Error()}
 	}
 	return nil
 }
 
 // stale reports whether err is of credentials that fresh ones may mend.
 func stale(err error) bool {
-	var e *job.LookError
+	var e *job.PollError
 	if !errors.As(err, &e) {
 		return false
 	}

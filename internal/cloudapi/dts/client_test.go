@@ -24,11 +24,11 @@ func n(v int64) *int64 { return &v }
 
 func second[T any](_ T, err error) error { return err }
 
-func look(t testing.TB, status int, answer string) (job.Seen, error) {
+func look(t testing.TB, status int, answer string) (job.Observation, error) {
 	t.Helper()
 	a := newAPI(t, "")
 	a.answer = func(int) (int, string) { return status, answer }
-	return newClient(t, a.URL, dts.Static(first)).Look(t.Context(), job.Job{Key: aJob}, nil)
+	return newClient(t, a.URL, dts.Static(first)).Poll(t.Context(), job.Job{Key: aJob}, nil)
 }
 
 func TestStates(t *testing.T) {
@@ -36,38 +36,38 @@ func TestStates(t *testing.T) {
 	in := func(fields string) string { return `{"Response":{` + fields + `}}` }
 	for name, c := range map[string]struct {
 		answer string
-		want   job.Seen
+		want   job.Observation
 	}{
 		"the page's example 1": {
 			in(`"CheckFlag":0,"ErrorCode":-1,"ErrorMessage":"` + missingTable + `","Progress":"100","RequestId":"67b4cfcf-6957-48ae-b7ef-ba33209895e3","Status":"finished"`),
-			job.Seen{Phase: job.Failed, Status: "finished", Progress: n(100), CheckFlag: n(0), ErrorCode: n(-1), Message: missingTable, RequestID: "67b4cfcf-6957-48ae-b7ef-ba33209895e3"},
+			job.Observation{Phase: job.Failed, Status: "finished", Progress: n(100), CheckFlag: n(0), ErrorCode: n(-1), Message: missingTable, RequestID: "67b4cfcf-6957-48ae-b7ef-ba33209895e3"},
 		},
 		"the page's example 2": {
 			in(`"CheckFlag":1,"ErrorCode":0,"ErrorMessage":"ok","Progress":"100","RequestId":"336448b0-2a45-4be4-8356-c245eab5784f","Status":"finished"`),
-			job.Seen{Phase: job.Succeeded, Status: "finished", Progress: n(100), CheckFlag: n(1), ErrorCode: n(0), Message: "ok", RequestID: "336448b0-2a45-4be4-8356-c245eab5784f"},
+			job.Observation{Phase: job.Succeeded, Status: "finished", Progress: n(100), CheckFlag: n(1), ErrorCode: n(0), Message: "ok", RequestID: "336448b0-2a45-4be4-8356-c245eab5784f"},
 		},
-		"unavailable":       {in(`"Status":"unavailable"`), job.Seen{Phase: job.Pending, Status: "unavailable"}},
-		"starting":          {in(`"Status":"starting","Progress":""`), job.Seen{Phase: job.Pending, Status: "starting"}},
-		"running":           {in(`"Status":"running","Progress":"30","CheckFlag":3`), job.Seen{Phase: job.Running, Status: "running", Progress: n(30), CheckFlag: n(3)}},
-		"no error code":     {in(`"Status":"finished","CheckFlag":1`), job.Seen{Phase: job.Succeeded, Status: "finished", CheckFlag: n(1)}},
-		"passed, but":       {in(`"Status":"finished","CheckFlag":1,"ErrorCode":-1`), job.Seen{Phase: job.Unknown, Status: "finished", CheckFlag: n(1), ErrorCode: n(-1)}},
-		"not checked":       {in(`"Status":"finished","CheckFlag":3`), job.Seen{Phase: job.Unknown, Status: "finished", CheckFlag: n(3)}},
-		"other flag":        {in(`"Status":"finished","CheckFlag":2`), job.Seen{Phase: job.Unknown, Status: "finished", CheckFlag: n(2)}},
-		"no flag":           {in(`"Status":"finished","ErrorCode":0`), job.Seen{Phase: job.Unknown, Status: "finished", ErrorCode: n(0)}},
-		"failed without":    {in(`"Status":"finished","CheckFlag":0,"ErrorCode":0`), job.Seen{Phase: job.Failed, Status: "finished", CheckFlag: n(0), ErrorCode: n(0)}},
-		"texts for numbers": {in(`"Status":"finished","CheckFlag":"1","ErrorCode":"0","Progress":100`), job.Seen{Phase: job.Succeeded, Status: "finished", Progress: n(100), CheckFlag: n(1), ErrorCode: n(0)}},
-		"nulls":             {in(`"Status":"running","CheckFlag":null,"ErrorCode":null,"ErrorMessage":null,"Progress":null,"RequestId":null,"Error":null`), job.Seen{Phase: job.Running, Status: "running"}},
-		"other word":        {in(`"Status":"paused"`), job.Seen{Phase: job.Unknown, Status: "paused"}},
-		"other case":        {in(`"Status":"Running"`), job.Seen{Phase: job.Running, Status: "Running"}},
-		"capitals":          {in(`"Status":"FINISHED","CheckFlag":1`), job.Seen{Phase: job.Succeeded, Status: "FINISHED", CheckFlag: n(1)}},
-		"bare line break":   {"\ufeff" + in("\"Status\":\"finished\",\"CheckFlag\":0,\"ErrorMessage\":\"row 3\nbad \x07\""), job.Seen{Phase: job.Failed, Status: "finished", CheckFlag: n(0), Message: "row 3\nbad \a"}},
-		"exact keys":        {`{"response":{},"Response":{"status":"x","Status":"running","CHECKFLAG":"y","error":{"Code":"z"}}}`, job.Seen{Phase: job.Running, Status: "running"}},
-		"unknown keys":      {`{"x":[],"Response":{"Status":"running","StepInfo":[{"Status":"finished"}]},"code":"4000"}`, job.Seen{Phase: job.Running, Status: "running"}},
-		"dirty text":        {in("\"Status\":\"running\",\"ErrorMessage\":\"a\\u0000b\xffc\""), job.Seen{Phase: job.Running, Status: "running", Message: "abc"}},
-		"long text":         {in(`"Status":"running","ErrorMessage":"` + strings.Repeat("错", 1000) + `"`), job.Seen{Phase: job.Running, Status: "running", Message: strings.Repeat("错", 682)}},
-		"quotes the key":    {in(`"Status":"running","ErrorMessage":"by ` + canary + `-key-1"`), job.Seen{Phase: job.Running, Status: "running", Message: "by [hidden]"}},
-		"missing":           {refusal("ResourceNotFound.JobNotExist", "no such job"), job.Seen{Phase: job.Missing, Status: "ResourceNotFound.JobNotExist", Message: "no such job", RequestID: "req-1"}},
-		"missing, short":    {refusal("ResourceNotFound", ""), job.Seen{Phase: job.Missing, Status: "ResourceNotFound", RequestID: "req-1"}},
+		"unavailable":       {in(`"Status":"unavailable"`), job.Observation{Phase: job.Pending, Status: "unavailable"}},
+		"starting":          {in(`"Status":"starting","Progress":""`), job.Observation{Phase: job.Pending, Status: "starting"}},
+		"running":           {in(`"Status":"running","Progress":"30","CheckFlag":3`), job.Observation{Phase: job.Running, Status: "running", Progress: n(30), CheckFlag: n(3)}},
+		"no error code":     {in(`"Status":"finished","CheckFlag":1`), job.Observation{Phase: job.Succeeded, Status: "finished", CheckFlag: n(1)}},
+		"passed, but":       {in(`"Status":"finished","CheckFlag":1,"ErrorCode":-1`), job.Observation{Phase: job.Unknown, Status: "finished", CheckFlag: n(1), ErrorCode: n(-1)}},
+		"not checked":       {in(`"Status":"finished","CheckFlag":3`), job.Observation{Phase: job.Unknown, Status: "finished", CheckFlag: n(3)}},
+		"other flag":        {in(`"Status":"finished","CheckFlag":2`), job.Observation{Phase: job.Unknown, Status: "finished", CheckFlag: n(2)}},
+		"no flag":           {in(`"Status":"finished","ErrorCode":0`), job.Observation{Phase: job.Unknown, Status: "finished", ErrorCode: n(0)}},
+		"failed without":    {in(`"Status":"finished","CheckFlag":0,"ErrorCode":0`), job.Observation{Phase: job.Failed, Status: "finished", CheckFlag: n(0), ErrorCode: n(0)}},
+		"texts for numbers": {in(`"Status":"finished","CheckFlag":"1","ErrorCode":"0","Progress":100`), job.Observation{Phase: job.Succeeded, Status: "finished", Progress: n(100), CheckFlag: n(1), ErrorCode: n(0)}},
+		"nulls":             {in(`"Status":"running","CheckFlag":null,"ErrorCode":null,"ErrorMessage":null,"Progress":null,"RequestId":null,"Error":null`), job.Observation{Phase: job.Running, Status: "running"}},
+		"other word":        {in(`"Status":"paused"`), job.Observation{Phase: job.Unknown, Status: "paused"}},
+		"other case":        {in(`"Status":"Running"`), job.Observation{Phase: job.Running, Status: "Running"}},
+		"capitals":          {in(`"Status":"FINISHED","CheckFlag":1`), job.Observation{Phase: job.Succeeded, Status: "FINISHED", CheckFlag: n(1)}},
+		"bare line break":   {"\ufeff" + in("\"Status\":\"finished\",\"CheckFlag\":0,\"ErrorMessage\":\"row 3\nbad \x07\""), job.Observation{Phase: job.Failed, Status: "finished", CheckFlag: n(0), Message: "row 3\nbad \a"}},
+		"exact keys":        {`{"response":{},"Response":{"status":"x","Status":"running","CHECKFLAG":"y","error":{"Code":"z"}}}`, job.Observation{Phase: job.Running, Status: "running"}},
+		"unknown keys":      {`{"x":[],"Response":{"Status":"running","StepInfo":[{"Status":"finished"}]},"code":"4000"}`, job.Observation{Phase: job.Running, Status: "running"}},
+		"dirty text":        {in("\"Status\":\"running\",\"ErrorMessage\":\"a\\u0000b\xffc\""), job.Observation{Phase: job.Running, Status: "running", Message: "abc"}},
+		"long text":         {in(`"Status":"running","ErrorMessage":"` + strings.Repeat("错", 1000) + `"`), job.Observation{Phase: job.Running, Status: "running", Message: strings.Repeat("错", 682)}},
+		"quotes the key":    {in(`"Status":"running","ErrorMessage":"by ` + canary + `-key-1"`), job.Observation{Phase: job.Running, Status: "running", Message: "by [hidden]"}},
+		"missing":           {refusal("ResourceNotFound.JobNotExist", "no such job"), job.Observation{Phase: job.Missing, Status: "ResourceNotFound.JobNotExist", Message: "no such job", RequestID: "req-1"}},
+		"missing, short":    {refusal("ResourceNotFound", ""), job.Observation{Phase: job.Missing, Status: "ResourceNotFound", RequestID: "req-1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen, err := look(t, 200, c.answer)
@@ -117,19 +117,19 @@ func TestCodes(t *testing.T) {
 			"UnsupportedRegion", "UnsupportedOperation", "UnsupportedProtocol", "ActionOffline", "RequestSizeLimitExceeded", "ResponseSizeLimitExceeded", "ResourceNotFound.RoleNotFound"},
 	} {
 		for _, code := range codes {
-			e := lookError(t, second(look(t, 200, refusal(code, "the text"))))
+			e := pollError(t, second(look(t, 200, refusal(code, "the text"))))
 			if (meaning{e.Kind, e.RetryAfter}) != m || e.Code != code || e.Message != "the text" || e.RequestID != "req-1" || e.Unlisted {
 				t.Errorf("%s: %#v, want %v", code, e, m)
 			}
 		}
 	}
 	for _, code := range []string{"Whatever", "FailedOperationX", "internalerror", "XInternalError.Y", "RequestLimitExceededX.Y", "ResourceNotFoundX", "4000"} {
-		e := lookError(t, second(look(t, 200, refusal(code, "new"))))
+		e := pollError(t, second(look(t, 200, refusal(code, "new"))))
 		if e.Kind != job.Transient || !e.Unlisted || e.Code != code || e.RetryAfter != 0 {
 			t.Errorf("%s: %#v, want an unlisted transient one", code, e)
 		}
 	}
-	e := lookError(t, second(look(t, 200, refusal("AuthFailure.SignatureFailure", "id "+canary+"-id-1 token "+canary+"-token-1 key "+canary+"-key-1"))))
+	e := pollError(t, second(look(t, 200, refusal("AuthFailure.SignatureFailure", "id "+canary+"-id-1 token "+canary+"-token-1 key "+canary+"-key-1"))))
 	if e.Message != "id [hidden] token [hidden] key [hidden]" {
 		t.Errorf("message %q", e.Message)
 	}
@@ -152,19 +152,19 @@ func TestGarbage(t *testing.T) {
 		bodies["cut at "+good[:i]] = good[:i]
 	}
 	for name, body := range bodies {
-		if e := lookError(t, second(look(t, 200, body))); e.Kind != job.Protocol {
+		if e := pollError(t, second(look(t, 200, body))); e.Kind != job.Protocol {
 			t.Errorf("%s: %s %s, want protocol", name, e.Kind, e.Code)
 		}
 	}
 	for status, kind := range map[int]job.Kind{404: job.Protocol, 403: job.Protocol, 500: job.Transient, 503: job.Transient, 429: job.Throttled, 302: job.Protocol} {
-		if e := lookError(t, second(look(t, status, "<html>"+canary))); e.Kind != kind {
+		if e := pollError(t, second(look(t, status, "<html>"+canary))); e.Kind != kind {
 			t.Errorf("%d: %s, want %s", status, e.Kind, kind)
 		}
 	}
-	if e := lookError(t, second(look(t, 400, refusal("InvalidParameter", "x")))); e.Kind != job.Invalid {
+	if e := pollError(t, second(look(t, 400, refusal("InvalidParameter", "x")))); e.Kind != job.Invalid {
 		t.Errorf("a code beside a status: %s", e.Kind)
 	}
-	if e := lookError(t, second(look(t, 404, good))); e.Code != "http_404" {
+	if e := pollError(t, second(look(t, 404, good))); e.Code != "http_404" {
 		t.Errorf("a state beside a status: %s", e.Code)
 	}
 }
@@ -175,7 +175,7 @@ func TestContentTypesThatLeadTheSDKAstray(t *testing.T) {
 			w.Header()["Content-Type"] = []string{contentType}
 			_, _ = io.WriteString(w, `{"Response":{"Status":"running"}}`)
 		}))
-		if seen, err := newClient(t, s.URL, dts.Static(first)).Look(t.Context(), job.Job{Key: aJob}, nil); err != nil || seen.Phase != job.Running {
+		if seen, err := newClient(t, s.URL, dts.Static(first)).Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil || seen.Phase != job.Running {
 			t.Errorf("%s: %v %v", contentType, seen, err)
 		}
 		s.Close()
@@ -187,7 +187,7 @@ func TestARedirectDoesNotCarryTheCredentials(t *testing.T) {
 	defer other.Close()
 	s := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
 	defer s.Close()
-	if e := lookError(t, second(newClient(t, s.URL, dts.Static(first)).Look(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Protocol || e.Code != "redirect" {
+	if e := pollError(t, second(newClient(t, s.URL, dts.Static(first)).Poll(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Protocol || e.Code != "redirect" {
 		t.Errorf("%#v", e)
 	}
 }
@@ -222,7 +222,7 @@ func TestOfficialHosts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = lookError(t, second(client.Look(t.Context(), job.Job{Key: job.Key{Provider: job.DTS, Scope: c.region, ID: "dts-1"}}, nil)))
+		_ = pollError(t, second(client.Poll(t.Context(), job.Job{Key: job.Key{Provider: job.DTS, Scope: c.region, ID: "dts-1"}}, nil)))
 		want = append(want, "CONNECT "+c.host)
 	}
 	if diff := cmp.Diff(want, asked()); diff != "" {
@@ -233,7 +233,7 @@ func TestOfficialHosts(t *testing.T) {
 func TestABaseURLWithAPath(t *testing.T) {
 	a := newAPI(t, `{"Response":{"Status":"running"}}`)
 	a.path = "/emulated/dts"
-	if _, err := newClient(t, a.URL+a.path, dts.Static(first)).Look(t.Context(), job.Job{Key: aJob}, nil); err != nil {
+	if _, err := newClient(t, a.URL+a.path, dts.Static(first)).Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {
 		t.Error(err)
 	}
 	if _, err := dts.New(dts.Options{BaseURL: "http://h?" + canary}); err == nil || strings.Contains(err.Error(), canary) || !strings.Contains(err.Error(), "MIGWATCH_DTS_URL") {
@@ -245,19 +245,19 @@ func TestTheGateIsAskedAndItsErrorComesBack(t *testing.T) {
 	refusal := errors.New("no slot")
 	a := newAPI(t, `{"Response":{"Status":"running"}}`)
 	c := newClient(t, a.URL, dts.Static(first))
-	if _, err := c.Look(t.Context(), job.Job{Key: aJob}, func(context.Context) error { return refusal }); err != refusal { // the very error is promised
+	if _, err := c.Poll(t.Context(), job.Job{Key: aJob}, func(context.Context) error { return refusal }); err != refusal { // the very error is promised
 		t.Errorf("error is %v, want the gate's", err)
 	}
 	if a.count() != 0 {
 		t.Error("a request was sent through a shut gate")
 	}
 	g := &gate{}
-	if _, err := c.Look(t.Context(), job.Job{Key: aJob}, g.open); err != nil || g.count() != 1 {
+	if _, err := c.Poll(t.Context(), job.Job{Key: aJob}, g.open); err != nil || g.count() != 1 {
 		t.Errorf("%v with %d gate calls, want 1", err, g.count())
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if e := lookError(t, second(c.Look(ctx, job.Job{Key: aJob}, g.open))); e.Code != "canceled" || !errors.Is(e, context.Canceled) {
+	if e := pollError(t, second(c.Poll(ctx, job.Job{Key: aJob}, g.open))); e.Code != "canceled" || !errors.Is(e, context.Canceled) {
 		t.Errorf("%#v", e)
 	}
 }
@@ -265,21 +265,21 @@ func TestTheGateIsAskedAndItsErrorComesBack(t *testing.T) {
 func TestWrongKeysAreNotSent(t *testing.T) {
 	a := newAPI(t, "")
 	for _, k := range []job.Key{{}, {Provider: job.WeChat, Scope: "a", ID: "1"}, {Provider: job.DTS, Scope: "Shanghai", ID: "dts-1"}, {Provider: job.DTS, Scope: "ap-shanghai", ID: "a/b"}} {
-		if e := lookError(t, second(newClient(t, a.URL, dts.Static(first)).Look(t.Context(), job.Job{Key: k}, nil))); e.Kind != job.Invalid {
+		if e := pollError(t, second(newClient(t, a.URL, dts.Static(first)).Poll(t.Context(), job.Job{Key: k}, nil))); e.Kind != job.Invalid {
 			t.Errorf("%v: %s", k, e.Kind)
 		}
 	}
 	for _, k := range []dts.Keys{{}, {SecretID: first.SecretID}, {SecretKey: first.SecretKey}, {SecretID: secret.New(canary + "\n"), SecretKey: first.SecretKey}} {
-		e := lookError(t, second(newClient(t, a.URL, dts.Static(k)).Look(t.Context(), job.Job{Key: aJob}, nil)))
+		e := pollError(t, second(newClient(t, a.URL, dts.Static(k)).Poll(t.Context(), job.Job{Key: aJob}, nil)))
 		if e.Kind != job.Credentials || !strings.Contains(e.Message, "TENCENTCLOUD_SECRETID") || !strings.Contains(e.Message, "TENCENTCLOUD_SECRETKEY") {
 			t.Errorf("%#v", e)
 		}
 	}
-	if e := lookError(t, second(newClient(t, a.URL, nil).Look(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Credentials {
+	if e := pollError(t, second(newClient(t, a.URL, nil).Poll(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Credentials {
 		t.Errorf("%#v", e)
 	}
 	broken := dts.Snapshot(func() (dts.Keys, error) { return dts.Keys{}, errors.New("cannot read") })
-	if e := lookError(t, second(newClient(t, a.URL, broken).Look(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Credentials {
+	if e := pollError(t, second(newClient(t, a.URL, broken).Poll(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Credentials {
 		t.Errorf("%#v", e)
 	}
 	if a.count() != 0 {

@@ -79,8 +79,8 @@ func isMissing(code string) bool {
 }
 
 // failure translates the error of a call.
-func failure(code, message, requestID string) *job.LookError {
-	e := &job.LookError{Code: code, Message: message, RequestID: requestID}
+func failure(code, message, requestID string) *job.PollError {
+	e := &job.PollError{Code: code, Message: message, RequestID: requestID}
 	m, listed := mean(code)
 	if !listed {
 		e.Kind, e.Unlisted = job.Transient, true

@@ -27,7 +27,7 @@ func FuzzRead(f *testing.F) {
 		seen, err := checked(open(cloudapi.Answer{Status: status, Body: body}, keys))
 		var texts []string
 		if err != nil {
-			var e *job.LookError
+			var e *job.PollError
 			if !errors.As(err, &e) || e.Kind == "" || e.Code == "" {
 				t.Fatalf("not a classified failure: %#v", err)
 			}
@@ -77,7 +77,7 @@ func FuzzItems(f *testing.F) {
 			return
 		}
 		for _, item := range list {
-			for _, read := range []func(reply, cloudapi.Fields) (job.Seen, error){item2021, item2018, syncItem} {
+			for _, read := range []func(reply, cloudapi.Fields) (job.Observation, error){item2021, item2018, syncItem} {
 				seen, err := read(r, item)
 				if err != nil {
 					continue

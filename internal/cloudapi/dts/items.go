@@ -42,12 +42,12 @@ func phaseOf(words map[string]job.Phase, status string) job.Phase {
 }
 
 // item2021 reads a JobItem of DescribeMigrationJobs.
-func item2021(r reply, item cloudapi.Fields) (job.Seen, error) {
+func item2021(r reply, item cloudapi.Fields) (job.Observation, error) {
 	status, err := r.status(item)
 	if err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
-	seen := job.Seen{Phase: phaseOf(phases2021, status), Status: status, Message: r.text(item, "BriefMsg"), About: r.about(item)}
+	seen := job.Observation{Phase: phaseOf(phases2021, status), Status: status, Message: r.text(item, "BriefMsg"), About: r.about(item)}
 	detail, _, _ := item.Object("StepInfo")
 	s := stepsOf(detail, "StepInfo", "Percent")
 	seen.Step, seen.Progress = s.at, s.progress()
@@ -61,12 +61,12 @@ func item2021(r reply, item cloudapi.Fields) (job.Seen, error) {
 }
 
 // item2018 reads a MigrateJobInfo of DescribeMigrateJobs.
-func item2018(r reply, item cloudapi.Fields) (job.Seen, error) {
+func item2018(r reply, item cloudapi.Fields) (job.Observation, error) {
 	status, err := r.status(item)
 	if err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
-	seen := job.Seen{Phase: phaseOf(phases2018, status), Status: status, About: r.about(item)}
+	seen := job.Observation{Phase: phaseOf(phases2018, status), Status: status, About: r.about(item)}
 	detail, _, _ := item.Object("Detail")
 	s := stepsOf(detail, "StepInfo", "")
 	seen.Step = s.at
@@ -89,12 +89,12 @@ func item2018(r reply, item cloudapi.Fields) (job.Seen, error) {
 
 // syncItem reads a SyncJobInfo of DescribeSyncJobs. Its overall progress is -1 where there is none, as in the
 // steady state.
-func syncItem(r reply, item cloudapi.Fields) (job.Seen, error) {
+func syncItem(r reply, item cloudapi.Fields) (job.Observation, error) {
 	status, err := r.status(item)
 	if err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
-	seen := job.Seen{Phase: phaseOf(phasesSync, status), Status: status, About: r.about(item)}
+	seen := job.Observation{Phase: phaseOf(phasesSync, status), Status: status, About: r.about(item)}
 	detail, _, _ := item.Object("Detail")
 	s := stepsOf(detail, "StepInfos", "Progress")
 	seen.Step = s.at

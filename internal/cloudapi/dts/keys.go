@@ -73,19 +73,19 @@ func (s *snapshot) Refresh(_ context.Context, bad Keys) (Keys, error) {
 
 // usable turns credentials that cannot be sent into the error that says which setting is missing.
 func usable(k Keys, err error) (Keys, error) {
-	var e *job.LookError
+	var e *job.PollError
 	switch {
 	case errors.As(err, &e):
 		return Keys{}, err
 	case err != nil:
-		return Keys{}, &job.LookError{Kind: job.Credentials, Code: "no_credentials", Err: err,
+		return Keys{}, &job.PollError{Kind: job.Credentials, Code: "no_credentials", Err: err,
 			Message: "the Tencent Cloud credentials could not be read"}
 	case k.SecretID.IsZero() || k.SecretKey.IsZero():
-		return Keys{}, &job.LookError{Kind: job.Credentials, Code: "no_credentials", Message: "no Tencent Cloud credentials: " +
+		return Keys{}, &job.PollError{Kind: job.Credentials, Code: "no_credentials", Message: "no Tencent Cloud credentials: " +
 			"give the function a role that may call DTS, or set TENCENTCLOUD_SECRETID and TENCENTCLOUD_SECRETKEY " +
 			"(and TENCENTCLOUD_SESSIONTOKEN with temporary keys)"}
 	case !cloudapi.Sendable(k.SecretID), !cloudapi.Sendable(k.SecretKey), !k.Token.IsZero() && !cloudapi.Sendable(k.Token):
-		return Keys{}, &job.LookError{Kind: job.Credentials, Code: "no_credentials", Message: "TENCENTCLOUD_SECRETID, " +
+		return Keys{}, &job.PollError{Kind: job.Credentials, Code: "no_credentials", Message: "TENCENTCLOUD_SECRETID, " +
 			"TENCENTCLOUD_SECRETKEY or TENCENTCLOUD_SESSIONTOKEN has blanks or other characters no key has"}
 	}
 	return k, nil

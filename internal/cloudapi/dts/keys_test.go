@@ -24,7 +24,7 @@ func TestStaleCredentialsAreReadAfreshOnce(t *testing.T) {
 		c := newClient(t, a.URL, src)
 		g := &gate{}
 		for range 2 {
-			if seen, err := c.Look(t.Context(), job.Job{Key: aJob}, g.open); err != nil || seen.Phase != job.Running {
+			if seen, err := c.Poll(t.Context(), job.Job{Key: aJob}, g.open); err != nil || seen.Phase != job.Running {
 				t.Errorf("%s: %v %v", code, seen, err)
 			}
 		}
@@ -38,7 +38,7 @@ func TestCredentialsThatStayStaleCostOneExtraCall(t *testing.T) {
 	a := newAPI(t, refusal("AuthFailure.TokenFailure", "stale"))
 	c := newClient(t, a.URL, dts.Static(first))
 	for range 5 {
-		if e := lookError(t, second(c.Look(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Credentials {
+		if e := pollError(t, second(c.Poll(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Credentials {
 			t.Errorf("%#v", e)
 		}
 	}
@@ -46,7 +46,7 @@ func TestCredentialsThatStayStaleCostOneExtraCall(t *testing.T) {
 		t.Errorf("%d calls, want 6", a.count())
 	}
 	other := newAPI(t, refusal("AuthFailure.SignatureFailure", "wrong"))
-	_ = lookError(t, second(newClient(t, other.URL, dts.Static(first)).Look(t.Context(), job.Job{Key: aJob}, nil)))
+	_ = pollError(t, second(newClient(t, other.URL, dts.Static(first)).Poll(t.Context(), job.Job{Key: aJob}, nil)))
 	if other.count() != 1 {
 		t.Errorf("%d calls for credentials that are wrong, not stale", other.count())
 	}
@@ -86,7 +86,7 @@ func TestPermanentKeysSendNoToken(t *testing.T) {
 	a := newAPI(t, `{"Response":{"Status":"running"}}`)
 	permanent := dts.Keys{SecretID: secret.New(canary + "-id-3"), SecretKey: secret.New(canary + "-key-3")}
 	a.known[permanent.SecretID.Reveal()] = permanent
-	if _, err := newClient(t, a.URL, dts.Static(permanent)).Look(t.Context(), job.Job{Key: aJob}, nil); err != nil {
+	if _, err := newClient(t, a.URL, dts.Static(permanent)).Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -22,7 +22,7 @@ var moving = map[job.Provider][]string{
 // List reads the list of place's jobs from the from-th on, the oldest first: what is made meanwhile comes at the end
 // and moves nobody else's place. It hands each page to page, with how many jobs were read by then, and ends with the
 // list or with page's error. Not whole, it asks only for jobs in a state that moves. Each call waits at gate. Its
-// error is what gate or page returned, or a *job.LookError.
+// error is what gate or page returned, or a *job.PollError.
 func (c *Client) List(ctx context.Context, place job.Key, from int64, whole bool, gate func(context.Context) error, page func(found []job.Found, read int64) error) error {
 	l := looking{Client: c, ctx: ctx, job: job.Job{Key: place}, gate: gate}
 	for {
@@ -84,7 +84,7 @@ func (l looking) found(r reply, list []cloudapi.Fields, version string) (out []j
 		}
 		seen.RequestID, seen.About.Version = r.requestID, version
 		_, ask := explained[strings.ToLower(seen.Status)]
-		out = append(out, job.Found{Key: k, Seen: seen, Ask: ask && version == version2021 && k.Provider == job.DTSMigration})
+		out = append(out, job.Found{Key: k, Observation: seen, Ask: ask && version == version2021 && k.Provider == job.DTSMigration})
 	}
 	return out
 }

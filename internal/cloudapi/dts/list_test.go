@@ -44,7 +44,7 @@ func TestList(t *testing.T) {
 		err := newClient(t, lister(t, n, &bodies).URL, dts.Static(first)).List(t.Context(), place, 0, true, g.open, func(found []job.Found, read int64) error {
 			for _, f := range found {
 				got[f.Key.ID] = true
-				if f.Key.Provider != job.DTSMigration || f.Key.Scope != "ap-shanghai" || f.Ask != (f.Seen.Status != "running") || f.Seen.About.Version != "2021-12-06" {
+				if f.Key.Provider != job.DTSMigration || f.Key.Scope != "ap-shanghai" || f.Ask != (f.Observation.Status != "running") || f.Observation.About.Version != "2021-12-06" {
 					t.Errorf("%+v", f)
 				}
 			}
@@ -91,7 +91,7 @@ func TestListOfOtherKinds(t *testing.T) {
 		var got []string
 		err := c.List(t.Context(), job.Key{Provider: provider, Scope: "ap-shanghai"}, 0, true, nil, func(found []job.Found, _ int64) error {
 			for _, f := range found {
-				got = append(got, fmt.Sprint(f.Key, " ", f.Seen.Status, " ", f.Seen.About.Version, " ", f.Ask))
+				got = append(got, fmt.Sprint(f.Key, " ", f.Observation.Status, " ", f.Observation.About.Version, " ", f.Ask))
 			}
 			return nil
 		})
@@ -101,7 +101,7 @@ func TestListOfOtherKinds(t *testing.T) {
 	}
 	for name, body := range map[string]string{"no list": `{"Response":{"RequestId":"r"}}`, "none": `{"Response":{"JobList":"x"}}`, "refused": refusal("UnauthorizedOperation", "no")} {
 		a.answer["DescribeSyncJobs"] = body
-		if e := lookError(t, c.List(t.Context(), job.Key{Provider: job.DTSSync, Scope: "ap-shanghai"}, 0, true, nil, nil)); name == "refused" && e.Kind != job.Forbidden {
+		if e := pollError(t, c.List(t.Context(), job.Key{Provider: job.DTSSync, Scope: "ap-shanghai"}, 0, true, nil, nil)); name == "refused" && e.Kind != job.Forbidden {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}

@@ -48,7 +48,7 @@ func (c *Client) clock() (now time.Time) {
 
 // unserved reports whether err says that the version or its action is not served: no job's fault.
 func unserved(err error) bool {
-	var e *job.LookError
+	var e *job.PollError
 	if !errors.As(err, &e) {
 		return false
 	}
@@ -61,14 +61,14 @@ func unserved(err error) bool {
 
 // migration asks for a migration by its ID: first in the version that answered last, then in the other. It is
 // missing where no version that is served lists it.
-func (l looking) migration() (job.Seen, error) {
+func (l looking) migration() (job.Observation, error) {
 	now := l.clock()
 	order := []string{version2021, version2018}
 	if l.job.About.Version == version2018 {
 		order = []string{version2018, version2021}
 	}
 	var last error
-	gone := job.Seen{Phase: job.Missing, Status: notListed}
+	gone := job.Observation{Phase: job.Missing, Status: notListed}
 	served := false
 	for _, version := range order {
 		if l.versions.isGone(l.job.Key.Scope, version, now) {
@@ -81,7 +81,7 @@ func (l looking) migration() (job.Seen, error) {
 			last = err
 			continue
 		case err != nil:
-			return job.Seen{}, err
+			return job.Observation{}, err
 		case found:
 			return seen, nil
 		}
@@ -91,13 +91,13 @@ func (l looking) migration() (job.Seen, error) {
 		return gone, nil
 	}
 	if last == nil {
-		last = &job.LookError{Kind: job.Invalid, Code: "ActionOffline", Message: "neither version of DTS's API is served in this region"}
+		last = &job.PollError{Kind: job.Invalid, Code: "ActionOffline", Message: "neither version of DTS's API is served in this region"}
 	}
-	return job.Seen{}, last
+	return job.Observation{}, last
 }
 
 // listed asks one version's list for the job.
-func (l looking) listed(version string) (seen job.Seen, found bool, err error) {
+func (l looking) listed(version string) (seen job.Observation, found bool, err error) {
 	op, read := describeMigration, item2021
 	if version == version2018 {
 		op, read = describeOldMigration, item2018
@@ -108,15 +108,15 @@ func (l looking) listed(version string) (seen job.Seen, found bool, err error) {
 		if missed {
 			err = nil
 		}
-		return job.Seen{}, false, err
+		return job.Observation{}, false, err
 	}
 	item, err := l.find(r)
 	if err != nil || item == nil {
-		return job.Seen{RequestID: r.requestID}, false, err
+		return job.Observation{RequestID: r.requestID}, false, err
 	}
 	seen, err = read(r, item)
 	if err != nil {
-		return job.Seen{}, false, r.answer.Garbage("bad_field", err.Error())
+		return job.Observation{}, false, r.answer.Garbage("bad_field", err.Error())
 	}
 	seen.RequestID, seen.About.Version = r.requestID, version
 	if version == version2021 {
@@ -150,7 +150,7 @@ func (l looking) find(r reply) (cloudapi.Fields, error) {
 // explain adds to what was seen of a job that failed, or whose check did not pass, why that is so and what
 // helps. It is asked once; a poll that sees the same again takes it from the newest snapshot. That it could not
 // be asked is no reason to lose what was seen.
-func (l looking) explain(seen *job.Seen) {
+func (l looking) explain(seen *job.Observation) {
 	op, ok := explained[strings.ToLower(seen.Status)]
 	if !ok {
 		return
@@ -175,24 +175,24 @@ func (l looking) explain(seen *job.Seen) {
 }
 
 // sync asks for a sync by its ID.
-func (l looking) sync() (job.Seen, error) {
+func (l looking) sync() (job.Observation, error) {
 	r, err := l.call(describeSync, request{JobIDs: []string{l.job.Key.ID}})
 	if err != nil {
 		if seen, ok := missing(err); ok {
 			return seen, nil
 		}
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
 	item, err := l.find(r)
 	if err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
 	if item == nil {
-		return job.Seen{Phase: job.Missing, Status: notListed, RequestID: r.requestID}, nil
+		return job.Observation{Phase: job.Missing, Status: notListed, RequestID: r.requestID}, nil
 	}
 	seen, err := syncItem(r, item)
 	if err != nil {
-		return job.Seen{}, r.answer.Garbage("bad_field", err.Error())
+		return job.Observation{}, r.answer.Garbage("bad_field", err.Error())
 	}
 	seen.RequestID, seen.About.Version = r.requestID, version2021
 	return seen, nil

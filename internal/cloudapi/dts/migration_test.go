@@ -54,12 +54,12 @@ func newActions(t *testing.T, answer map[string]string) *actions {
 	return a
 }
 
-func (a *actions) look(t *testing.T, j job.Job) (job.Seen, []string, error) {
+func (a *actions) look(t *testing.T, j job.Job) (job.Observation, []string, error) {
 	t.Helper()
 	a.mu.Lock()
 	a.asked = nil
 	a.mu.Unlock()
-	seen, err := newClient(t, a.URL, dts.Static(first)).Look(t.Context(), j, nil)
+	seen, err := newClient(t, a.URL, dts.Static(first)).Poll(t.Context(), j, nil)
 	return seen, a.asked, err
 }
 
@@ -87,34 +87,34 @@ func TestSamples(t *testing.T) {
 	for name, c := range map[string]struct {
 		key    job.Key
 		answer map[string]string
-		want   job.Seen
+		want   job.Observation
 	}{
 		"fresh, 2018": {aMigration, map[string]string{"DescribeMigrationJobs": none, "DescribeMigrateJobs": listOf(`{` + secrets + `"JobId":"dts-aaaaaaa1","JobName":"a job","Status":1,"Detail":{"StepAll":0,"StepNow":0,"Progress":"0","CurrentStepProgress":"0","MasterSlaveDistance":0,"SecondsBehindMaster":0,"StepInfo":[]},"CreateTime":"2018-05-24 15:06:03","StartTime":"0000-00-00 00:00:00","EndTime":"0000-00-00 00:00:00","ErrorInfo":[],"SrcInfoMulti":[],"Tags":[]}`)},
-			job.Seen{Phase: job.Pending, Status: "1", RequestID: "r", About: &job.About{Name: "a job", Version: "2018-03-30", CreatedAt: on(t, "2018-05-24T15:06:03+08:00")}}},
+			job.Observation{Phase: job.Pending, Status: "1", RequestID: "r", About: &job.About{Name: "a job", Version: "2018-03-30", CreatedAt: on(t, "2018-05-24T15:06:03+08:00")}}},
 		"waits to be completed, 2018": {aMigration, map[string]string{"DescribeMigrationJobs": none, "DescribeMigrateJobs": listOf(`{"JobId":"dts-aaaaaaa1","Status":8,"Detail":{"StepAll":3,"StepNow":3,"Progress":"99","CurrentStepProgress":"","MasterSlaveDistance":0,"SecondsBehindMaster":2,"StepInfo":[{"StepNo":3,"StepId":"sync","Status":3,"StartTime":null}]},"ErrorInfo":null}`)},
-			job.Seen{Phase: job.ActionRequired, Status: "8", Step: "sync", Progress: n(99), RequestID: "r", About: &job.About{Version: "2018-03-30", Lag: &job.Lag{Seconds: n(2), Megabytes: n(0)}}}},
+			job.Observation{Phase: job.ActionRequired, Status: "8", Step: "sync", Progress: n(99), RequestID: "r", About: &job.About{Version: "2018-03-30", Lag: &job.Lag{Seconds: n(2), Megabytes: n(0)}}}},
 		"failed, 2018": {aMigration, map[string]string{"DescribeMigrationJobs": none, "DescribeMigrateJobs": listOf(`{"JobId":"dts-aaaaaaa1","Status":"10","Detail":{"Progress":"40"},"ErrorInfo":[{"ErrorLog":"1045: access denied","HelpDoc":"x"},{"ErrorLog":"GRANT ALL ON *.* TO CANARY","HelpDoc":""}]}`)},
-			job.Seen{Phase: job.Failed, Status: "10", Progress: n(40), Message: "1045: access denied", RequestID: "r", About: &job.About{Version: "2018-03-30"}}},
+			job.Observation{Phase: job.Failed, Status: "10", Progress: n(40), Message: "1045: access denied", RequestID: "r", About: &job.About{Version: "2018-03-30"}}},
 		"waits to be completed": {aMigration, map[string]string{"DescribeMigrationJobs": listOf(`{` + secrets + `"JobId":"dts-aaaaaaa1","Status":"readyComplete","StepInfo":{"StepAll":3,"StepNow":3,"MasterSlaveDistance":0,"SecondsBehindMaster":0,"StepInfo":[{"StepId":"dumper","Status":"finished","Percent":100},{"StepId":"loader","Status":"finished","Percent":100},{"StepId":"sinker","Status":"running","Percent":0}]},"CompareTask":{"CompareTaskId":"dts-aaaaaaa2-cmp-bbbbbbbb","Status":"consistent"},"TradeInfo":{"TradeStatus":"normal"},"EndTime":"0000-00-00 00:00:00","ExpectRunTime":""}`)},
-			job.Seen{Phase: job.ActionRequired, Status: "readyComplete", Step: "sinker", Progress: n(100), RequestID: "r", About: &job.About{Version: "2021-12-06", Lag: &job.Lag{Seconds: n(0), Megabytes: n(0)}}}},
+			job.Observation{Phase: job.ActionRequired, Status: "readyComplete", Step: "sinker", Progress: n(100), RequestID: "r", About: &job.About{Version: "2021-12-06", Lag: &job.Lag{Seconds: n(0), Megabytes: n(0)}}}},
 		"copies": {aMigration, map[string]string{"DescribeMigrationJobs": listOf(`{"JobId":"dts-other","Status":"failed"}`, `{"JobId":"dts-aaaaaaa1","Status":"Running","StartTime":"2026-02-06T11:18:05+08:00","StepInfo":{"SecondsBehindMaster":7,"StepInfo":[{"StepId":"dumper","Status":"success","Percent":"100"},{"StepId":"loader","Status":"running","Percent":"41"},{"StepId":"sinker","Status":"notStarted"}]}}`)},
-			job.Seen{Phase: job.Running, Status: "Running", Step: "loader", Progress: n(70), RequestID: "r", About: &job.About{Version: "2021-12-06", StartedAt: on(t, "2026-02-06T11:18:05+08:00")}}},
+			job.Observation{Phase: job.Running, Status: "Running", Step: "loader", Progress: n(70), RequestID: "r", About: &job.About{Version: "2021-12-06", StartedAt: on(t, "2026-02-06T11:18:05+08:00")}}},
 		"is checked": {aMigration, map[string]string{"DescribeMigrationJobs": listOf(`{"JobId":"dts-aaaaaaa1","Status":"checking","StepInfo":{"StepAll":12,"StepNow":12,"StepInfo":[{"StepId":"ConnectDBCheck","Status":"finished","Percent":100},{"StepId":"OptimizeCheck","Status":"running","Percent":0}]}}`)},
-			job.Seen{Phase: job.Pending, Status: "checking", RequestID: "r", About: &job.About{Version: "2021-12-06"}}},
+			job.Observation{Phase: job.Pending, Status: "checking", RequestID: "r", About: &job.About{Version: "2021-12-06"}}},
 		"its check did not pass": {aMigration, map[string]string{
 			"DescribeMigrationJobs":     listOf(`{"JobId":"dts-aaaaaaa1","Status":"checkNotPass","BriefMsg":"check failed"}`),
 			"DescribeMigrationCheckJob": `{"Response":{"Status":"success","CheckFlag":"checkNotPass","BriefMsg":"…","StepInfo":[{"StepId":"DstEmptyCheck","StepStatus":"failed","HasSkipped":false,"StepMessage":"not empty","DetailCheckItems":[{"CheckResult":"failed","FailureReason":"table t exists","Solution":"drop it","ErrorLog":["GRANT CANARY"]},{"CheckResult":"pass"}]},{"StepId":"OptimizeCheck","StepStatus":"failed","HasSkipped":true,"DetailCheckItems":[{"CheckResult":"failed","FailureReason":"skipped"}]},{"StepId":"BinlogParamCheck","StepStatus":"blocked"},{"StepId":"SrcPrivilegeCheck","StepStatus":"warning","HasSkipped":false}]}}`},
-			job.Seen{Phase: job.ActionRequired, Status: "checkNotPass", Message: "check failed — DstEmptyCheck: not empty — table t exists: drop it", RequestID: "r", About: &job.About{Version: "2021-12-06"}}},
+			job.Observation{Phase: job.ActionRequired, Status: "checkNotPass", Message: "check failed — DstEmptyCheck: not empty — table t exists: drop it", RequestID: "r", About: &job.About{Version: "2021-12-06"}}},
 		"failed": {aMigration, map[string]string{
 			"DescribeMigrationJobs":   listOf(`{"JobId":"dts-aaaaaaa1","Status":"failed","BriefMsg":"stopped"}`),
 			"DescribeMigrationDetail": `{"Response":{"ErrorInfo":[{"Code":"E1","Solution":"free some space","ErrorLog":"CANARY","HelpDoc":"x"}]}}`},
-			job.Seen{Phase: job.Failed, Status: "failed", Message: "stopped — E1: free some space", RequestID: "r", About: &job.About{Version: "2021-12-06"}}},
+			job.Observation{Phase: job.Failed, Status: "failed", Message: "stopped — E1: free some space", RequestID: "r", About: &job.About{Version: "2021-12-06"}}},
 		"a sync in its steady state": {aSync, map[string]string{"DescribeSyncJobs": listOf(`{` + secrets + `"JobId":"sync-btso140","JobName":"s","Status":"Running","TradeStatus":"Normal","Detail":{"StepAll":4,"StepNow":4,"Progress":-1,"CurrentStepProgress":0,"SecondsBehindMaster":0,"MasterSlaveDistance":-1,"StepInfos":[{"StepId":"schema-init","Status":"finished","Progress":-1,"Errors":null},{"StepId":"sinker","Status":"running","Progress":-1}],"ErrInfo":{"Message":"","Reason":"","Solution":""}},"SrcAccessType":"noProxy","SrcRegion":"ap-qingyuan","CreateTime":""}`)},
-			job.Seen{Phase: job.Running, Status: "Running", Step: "sinker", RequestID: "r", About: &job.About{Name: "s", Version: "2021-12-06", Lag: &job.Lag{Seconds: n(0)}}}},
+			job.Observation{Phase: job.Running, Status: "Running", Step: "sinker", RequestID: "r", About: &job.About{Name: "s", Version: "2021-12-06", Lag: &job.Lag{Seconds: n(0)}}}},
 		"a sync with an error": {aSync, map[string]string{"DescribeSyncJobs": listOf(`{"JobId":"sync-btso140","Status":"ResumableErr","Detail":{"StepInfos":null,"ErrInfo":{"Message":"lost the source","Reason":"network","Solution":"open the port"}}}`)},
-			job.Seen{Phase: job.ActionRequired, Status: "ResumableErr", Message: "network — lost the source — open the port", RequestID: "r", About: &job.About{Version: "2021-12-06"}}},
-		"gone":                {aMigration, map[string]string{"DescribeMigrationJobs": none, "DescribeMigrateJobs": `{"Response":{"TotalCount":0,"JobList":null,"RequestId":"r"}}`}, job.Seen{Phase: job.Missing, Status: "not_listed", RequestID: "r"}},
-		"a sync that is gone": {aSync, map[string]string{"DescribeSyncJobs": `{"Response":{"TotalCount":0,"JobList":null,"RequestId":"r"}}`}, job.Seen{Phase: job.Missing, Status: "not_listed", RequestID: "r"}},
+			job.Observation{Phase: job.ActionRequired, Status: "ResumableErr", Message: "network — lost the source — open the port", RequestID: "r", About: &job.About{Version: "2021-12-06"}}},
+		"gone":                {aMigration, map[string]string{"DescribeMigrationJobs": none, "DescribeMigrateJobs": `{"Response":{"TotalCount":0,"JobList":null,"RequestId":"r"}}`}, job.Observation{Phase: job.Missing, Status: "not_listed", RequestID: "r"}},
+		"a sync that is gone": {aSync, map[string]string{"DescribeSyncJobs": `{"Response":{"TotalCount":0,"JobList":null,"RequestId":"r"}}`}, job.Observation{Phase: job.Missing, Status: "not_listed", RequestID: "r"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen, _, err := newActions(t, c.answer).look(t, job.Job{Key: c.key})
@@ -179,7 +179,7 @@ func TestReasonIsAskedOnce(t *testing.T) {
 	if err != nil || len(asked) != 2 || asked[1] != `DescribeMigrationDetail {"JobId":"dts-aaaaaaa1"}` {
 		t.Fatalf("%q, %v", asked, err)
 	}
-	again, asked, err := a.look(t, job.Job{Key: aMigration, Latest: &job.Snapshot{Seen: seen}})
+	again, asked, err := a.look(t, job.Job{Key: aMigration, Latest: &job.Snapshot{Observation: seen}})
 	if err != nil || len(asked) != 1 || !again.Same(seen) {
 		t.Errorf("%q, %v, %q", asked, err, again.Message)
 	}
@@ -210,13 +210,13 @@ func TestVersions(t *testing.T) {
 	}
 	for _, code := range []string{"ActionOffline", "NoSuchVersion", "InvalidAction"} {
 		versions, now := &dts.Versions{}, noon
-		look := func() (job.Seen, string, error) {
+		look := func() (job.Observation, string, error) {
 			a.asked = nil
 			c, err := dts.New(dts.Options{BaseURL: a.URL, Transport: newTransport(t), Keys: dts.Static(first), Now: func() time.Time { return now }, Versions: versions})
 			if err != nil {
 				t.Fatal(err)
 			}
-			seen, err := c.Look(t.Context(), job.Job{Key: aMigration}, nil)
+			seen, err := c.Poll(t.Context(), job.Job{Key: aMigration}, nil)
 			return seen, names(a.asked), err
 		}
 		a.answer = map[string]string{"DescribeMigrationJobs": refusal(code, "gone"), "DescribeMigrateJobs": item}
@@ -235,10 +235,10 @@ func TestVersions(t *testing.T) {
 			t.Errorf("%s: %+v, %v", code, seen, err)
 		}
 		a.answer["DescribeMigrateJobs"] = refusal(code, "gone too")
-		if e := lookError(t, second3(look())); e.Kind != job.Invalid || e.Code != code {
+		if e := pollError(t, second3(look())); e.Kind != job.Invalid || e.Code != code {
 			t.Errorf("neither version: %+v", e)
 		}
-		if e := lookError(t, second3(look())); e.Code != "ActionOffline" {
+		if e := pollError(t, second3(look())); e.Code != "ActionOffline" {
 			t.Errorf("neither version, known by now: %+v", e)
 		}
 	}
@@ -248,7 +248,7 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-func second3(_ job.Seen, _ string, err error) error { return err }
+func second3(_ job.Observation, _ string, err error) error { return err }
 
 func TestMigrationGarbage(t *testing.T) {
 	for name, body := range map[string]string{
@@ -257,7 +257,7 @@ func TestMigrationGarbage(t *testing.T) {
 	} {
 		a := newActions(t, map[string]string{"DescribeMigrationJobs": body, "DescribeMigrateJobs": none})
 		_, _, err := a.look(t, job.Job{Key: aMigration})
-		if e := lookError(t, err); e.Kind != job.Protocol {
+		if e := pollError(t, err); e.Kind != job.Protocol {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}

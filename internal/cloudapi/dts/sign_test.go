@@ -89,7 +89,7 @@ func TestALookSignsTheVectorOnTheWire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Look(t.Context(), job.Job{Key: aJob}, nil); err != nil {
+	if _, err := c.Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {
 		t.Fatal(err)
 	}
 	want := "TC3-HMAC-SHA256 Credential=" + exampleID + "/2019-02-25/dts/tc3_request, SignedHeaders=content-type;host, Signature=" + dtsSigned

@@ -19,28 +19,28 @@ const (
 
 // read translates a whole answer. What it says of the call comes first, then what it says of the job.
 // The content type is never asked: JSON comes as text/plain too.
-func read(a cloudapi.Answer, token secret.Text, now time.Time) (job.Seen, error) {
+func read(a cloudapi.Answer, token secret.Text, now time.Time) (job.Observation, error) {
 	f, err := cloudapi.ParseFields(a.Body)
 	if err != nil {
-		return job.Seen{}, a.Garbage("not_json", err.Error())
+		return job.Observation{}, a.Garbage("not_json", err.Error())
 	}
 	code, err := f.Int("errcode")
 	if err != nil {
-		return job.Seen{}, a.Garbage("bad_field", err.Error())
+		return job.Observation{}, a.Garbage("bad_field", err.Error())
 	}
 	errmsg, err := f.String("errmsg")
 	if code != nil && *code != 0 {
-		return job.Seen{}, failure(*code, errmsg, token) // whatever errmsg is
+		return job.Observation{}, failure(*code, errmsg, token) // whatever errmsg is
 	}
 	if a.Status != http.StatusOK {
-		return job.Seen{}, a.Garbage("", "no error in the answer, but in its status")
+		return job.Observation{}, a.Garbage("", "no error in the answer, but in its status")
 	}
 	if err != nil {
-		return job.Seen{}, a.Garbage("bad_field", err.Error())
+		return job.Observation{}, a.Garbage("bad_field", err.Error())
 	}
 	seen, err := state(f, token, now)
 	if err != nil {
-		return job.Seen{}, a.Garbage("bad_field", err.Error())
+		return job.Observation{}, a.Garbage("bad_field", err.Error())
 	}
 	_, requestID := splitRequestID(errmsg)
 	seen.RequestID = cloudapi.Clean(cloudapi.Scrub(requestID, token), requestIDLimit)
@@ -48,32 +48,32 @@ func read(a cloudapi.Answer, token secret.Text, now time.Time) (job.Seen, error)
 }
 
 // state reads the job's fields.
-func state(f cloudapi.Fields, token secret.Text, now time.Time) (job.Seen, error) {
+func state(f cloudapi.Fields, token secret.Text, now time.Time) (job.Observation, error) {
 	status, err := f.String("status")
 	if err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
 	status = cloudapi.Clean(cloudapi.Scrub(status, token), statusLimit)
 	if status == "" {
-		return job.Seen{}, errNoStatus
+		return job.Observation{}, errNoStatus
 	}
 	succeeded, err := count(f, "record_success")
 	if err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
 	failed, err := count(f, "record_fail")
 	if err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
 	message, err := jobText(f)
 	if err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
 	link, err := f.String("file_url")
 	if err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
-	return job.Seen{
+	return job.Observation{
 		Phase: phase(status, failed), Status: status,
 		Message:          cloudapi.Clean(cloudapi.Scrub(message, token), cloudapi.TextLimit),
 		RecordsSucceeded: succeeded, RecordsFailed: failed,

@@ -14,7 +14,7 @@ import (
 )
 
 // One look beside its floor: the same POST by a bare http.Client, its answer decoded into a struct.
-func BenchmarkLook(b *testing.B) {
+func BenchmarkPoll(b *testing.B) {
 	answer := []byte(`{"errcode":0,"errmsg":"ok","status":"migrating","record_success":3,"record_fail":0,"error_msg":"","file_url":""}`)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -57,7 +57,7 @@ func BenchmarkLook(b *testing.B) {
 		g := &gate{}
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := c.Look(b.Context(), job.Job{Key: aJob}, g.open); err != nil {
+			if _, err := c.Poll(b.Context(), job.Job{Key: aJob}, g.open); err != nil {
 				b.Fatal(err)
 			}
 		}

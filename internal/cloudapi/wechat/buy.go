@@ -152,7 +152,7 @@ func (s ledger) bought(token secret.Text, life time.Duration, v view, at time.Ti
 
 // failed is the state after a purchase that was not made, or perhaps was.
 func (s ledger) failed(err error, sent bool, v view, at time.Time) ledger {
-	e := job.AsLookError(explain(err))
+	e := job.AsPollError(explain(err))
 	s.Failures++
 	s.Failure = note(e)
 	switch {

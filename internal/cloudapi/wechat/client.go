@@ -52,15 +52,15 @@ func New(o Options) (*Client, error) {
 
 // Look asks once for the state of k, and once more with another token where the API calls the first
 // one bad. Each call waits at gate when its connection is ready. The error is what gate returned, or a
-// *job.LookError.
-func (c *Client) Look(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Seen, error) {
+// *job.PollError.
+func (c *Client) Poll(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Observation, error) {
 	k := j.Key
 	if err := check(k); err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
 	token, err := c.tokens.Token(ctx)
 	if err != nil {
-		return job.Seen{}, explain(err)
+		return job.Observation{}, explain(err)
 	}
 	seen, err := c.ask(ctx, k, gate, token)
 	refusal := tokenRefusal(err)
@@ -70,10 +70,10 @@ func (c *Client) Look(ctx context.Context, j job.Job, gate func(context.Context)
 	c.tokens.Refused(ctx, token, refusal)
 	another, tokenErr := c.tokens.Token(ctx)
 	if errors.Is(tokenErr, errNoOther) {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
 	if tokenErr != nil {
-		return job.Seen{}, explain(tokenErr)
+		return job.Observation{}, explain(tokenErr)
 	}
 	seen, err = c.ask(ctx, k, gate, another)
 	if refusal := tokenRefusal(err); refusal != nil {
@@ -83,37 +83,37 @@ func (c *Client) Look(ctx context.Context, j job.Job, gate func(context.Context)
 }
 
 // ask makes one call.
-func (c *Client) ask(ctx context.Context, k job.Key, gate func(context.Context) error, token secret.Text) (job.Seen, error) {
+func (c *Client) ask(ctx context.Context, k job.Key, gate func(context.Context) error, token secret.Text) (job.Observation, error) {
 	// job_id is a number there. As json.Number it is written as it stands, however large.
 	body, err := json.Marshal(struct {
 		Env   string      `json:"env"`
 		JobID json.Number `json:"job_id"`
 	}{k.Scope, json.Number(k.ID)})
 	if err != nil {
-		return job.Seen{}, &job.LookError{Kind: job.Invalid, Code: "bad_key", Message: "the job's ID cannot be sent"}
+		return job.Observation{}, &job.PollError{Kind: job.Invalid, Code: "bad_key", Message: "the job's ID cannot be sent"}
 	}
 	u := *c.endpoint
 	u.RawQuery = url.Values{"access_token": {token.Reveal()}}.Encode()
 	answer, err := c.transport.Send(cloudapi.NewRequest(cloudapi.WithGate(ctx, gate), http.MethodPost, &u, body))
 	if err != nil {
-		return job.Seen{}, err
+		return job.Observation{}, err
 	}
 	return read(answer, token, c.now())
 }
 
 func check(k job.Key) error {
 	if k.Provider != job.WeChat {
-		return &job.LookError{Kind: job.Invalid, Code: "bad_key", Message: "not a WeChat job"}
+		return &job.PollError{Kind: job.Invalid, Code: "bad_key", Message: "not a WeChat job"}
 	}
 	if err := k.Validate(); err != nil {
-		return &job.LookError{Kind: job.Invalid, Code: "bad_key", Message: err.Error()}
+		return &job.PollError{Kind: job.Invalid, Code: "bad_key", Message: err.Error()}
 	}
 	return nil
 }
 
 // tokenRefusal gives err where it says that this very token is bad, which another token would mend.
-func tokenRefusal(err error) *job.LookError {
-	var e *job.LookError
+func tokenRefusal(err error) *job.PollError {
+	var e *job.PollError
 	if errors.As(err, &e) {
 		switch e.Code {
 		case "40001", "40014", "42001":
@@ -123,16 +123,16 @@ func tokenRefusal(err error) *job.LookError {
 	return nil
 }
 
-// explain makes a *job.LookError of a Source's error that is none: the store's, or the context's.
+// explain makes a *job.PollError of a Source's error that is none: the store's, or the context's.
 func explain(err error) error {
-	var e *job.LookError
+	var e *job.PollError
 	switch {
 	case errors.As(err, &e):
 		return err
 	case errors.Is(err, context.DeadlineExceeded):
-		return &job.LookError{Kind: job.Transient, Code: "timeout", Message: "no WeChat token in time", Err: context.DeadlineExceeded}
+		return &job.PollError{Kind: job.Transient, Code: "timeout", Message: "no WeChat token in time", Err: context.DeadlineExceeded}
 	case errors.Is(err, context.Canceled):
-		return &job.LookError{Kind: job.Transient, Code: "canceled", Message: "given up while waiting for a WeChat token", Err: context.Canceled}
+		return &job.PollError{Kind: job.Transient, Code: "canceled", Message: "given up while waiting for a WeChat token", Err: context.Canceled}
 	}
-	return &job.LookError{Kind: job.Transient, Code: "token_store", Message: "the WeChat token could not be read from the database", Err: err}
+	return &job.PollError{Kind: job.Transient, Code: "token_store", Message: "the WeChat token could not be read from the database", Err: err}
 }

@@ -19,11 +19,11 @@ import (
 
 func n(v int64) *int64 { return &v }
 
-func look(t testing.TB, status int, answer string) (job.Seen, error) {
+func look(t testing.TB, status int, answer string) (job.Observation, error) {
 	t.Helper()
 	a := newAPI(t, "")
 	a.answer = func(int) (int, string) { return status, answer }
-	return newClient(t, a.base(), wechat.NewFixed(token)).Look(t.Context(), job.Job{Key: aJob}, nil)
+	return newClient(t, a.base(), wechat.NewFixed(token)).Poll(t.Context(), job.Job{Key: aJob}, nil)
 }
 
 func TestStates(t *testing.T) {
@@ -35,48 +35,48 @@ func TestStates(t *testing.T) {
 	later := noon.Add(time.Hour)
 	for name, c := range map[string]struct {
 		answer string
-		want   job.Seen
+		want   job.Observation
 	}{
 		"the page's example, mended": {
 			`{"errcode":0,"errmsg":"ok","status":"success","record_success":3,"record_fail":0,"error_msg":"Export completed.","file_url":"` + plain + `"}`,
-			job.Seen{Phase: job.Succeeded, Status: "success", Message: "Export completed.", RecordsSucceeded: n(3), RecordsFailed: n(0), File: file(plain, later)},
+			job.Observation{Phase: job.Succeeded, Status: "success", Message: "Export completed.", RecordsSucceeded: n(3), RecordsFailed: n(0), File: file(plain, later)},
 		},
 		"signed file": {
 			`{"status":"success","file_url":"` + signed + `"}`,
-			job.Seen{Phase: job.Succeeded, Status: "success", File: file(signed, time.Unix(1772625600, 0).UTC())},
+			job.Observation{Phase: job.Succeeded, Status: "success", File: file(signed, time.Unix(1772625600, 0).UTC())},
 		},
 		"escaped semicolon": {
 			`{"status":"success","file_url":"` + strings.Replace(signed, ";", "%3B", 1) + `"}`,
-			job.Seen{Phase: job.Succeeded, Status: "success", File: file(strings.Replace(signed, ";", "%3B", 1), time.Unix(1772625600, 0).UTC())},
+			job.Observation{Phase: job.Succeeded, Status: "success", File: file(strings.Replace(signed, ";", "%3B", 1), time.Unix(1772625600, 0).UTC())},
 		},
-		"unreadable end":   {`{"status":"success","file_url":"` + plain + `?q-sign-time=1;x"}`, job.Seen{Phase: job.Succeeded, Status: "success", File: file(plain+"?q-sign-time=1;x", later)}},
-		"end without time": {`{"status":"success","file_url":"` + plain + `?q-sign-time=5"}`, job.Seen{Phase: job.Succeeded, Status: "success", File: file(plain+"?q-sign-time=5", later)}},
-		"script link":      {`{"status":"success","file_url":"javascript:alert(1)"}`, job.Seen{Phase: job.Succeeded, Status: "success"}},
-		"no host":          {`{"status":"success","file_url":"https:///x"}`, job.Seen{Phase: job.Succeeded, Status: "success"}},
-		"broken link":      {`{"status":"success","file_url":"https://h/%zz\n"}`, job.Seen{Phase: job.Succeeded, Status: "success"}},
-		"empty file":       {`{"status":"success","file_url":""}`, job.Seen{Phase: job.Succeeded, Status: "success"}},
-		"waiting":          {`{"errcode":0,"errmsg":"ok","status":"waiting"}`, job.Seen{Phase: job.Pending, Status: "waiting"}},
-		"reading":          {`{"status":"reading"}`, job.Seen{Phase: job.Running, Status: "reading"}},
-		"writing":          {`{"status":"writing"}`, job.Seen{Phase: job.Running, Status: "writing"}},
-		"migrating":        {`{"status":"migrating","record_success":"12"}`, job.Seen{Phase: job.Running, Status: "migrating", RecordsSucceeded: n(12)}},
-		"partial":          {`{"status":"success","record_success":9,"record_fail":"2"}`, job.Seen{Phase: job.Partial, Status: "success", RecordsSucceeded: n(9), RecordsFailed: n(2)}},
-		"negative counts":  {`{"status":"success","record_success":-1,"record_fail":-1}`, job.Seen{Phase: job.Succeeded, Status: "success"}},
-		"fail":             {`{"status":"fail","error_msg":"nothing matched"}`, job.Seen{Phase: job.Failed, Status: "fail", Message: "nothing matched"}},
-		"older name":       {`{"status":"fail","err_msg":"old"}`, job.Seen{Phase: job.Failed, Status: "fail", Message: "old"}},
-		"both names":       {`{"status":"fail","err_msg":"old","error_msg":"new"}`, job.Seen{Phase: job.Failed, Status: "fail", Message: "new"}},
-		"empty new name":   {`{"status":"fail","err_msg":"old","error_msg":""}`, job.Seen{Phase: job.Failed, Status: "fail", Message: "old"}},
-		"other word":       {`{"status":"Paused by 管理员"}`, job.Seen{Phase: job.Unknown, Status: "Paused by 管理员"}},
-		"other case":       {`{"status":"SUCCESS"}`, job.Seen{Phase: job.Succeeded, Status: "SUCCESS"}},
-		"bare line break":  {"\ufeff{\"errcode\":0,\"errmsg\":\"ok\",\"status\":\"fail\",\"error_msg\":\"第3行\n解析失败\"}", job.Seen{Phase: job.Failed, Status: "fail", Message: "第3行\n解析失败"}},
-		"exact keys":       {`{"Status":"fail","status":"success","STATUS":"x","ERRCODE":-1}`, job.Seen{Phase: job.Succeeded, Status: "success"}},
-		"request id":       {`{"errcode":0,"errmsg":"ok rid: 60eeb120-08eb133c-7e30ea1a","status":"waiting"}`, job.Seen{Phase: job.Pending, Status: "waiting", RequestID: "60eeb120-08eb133c-7e30ea1a"}},
-		"nulls":            {`{"errcode":null,"errmsg":null,"status":"waiting","record_success":null,"error_msg":null,"file_url":null}`, job.Seen{Phase: job.Pending, Status: "waiting"}},
-		"errcode as text":  {`{"errcode":"0","status":"waiting"}`, job.Seen{Phase: job.Pending, Status: "waiting"}},
-		"unknown keys":     {`{"status":"waiting","x":{"status":"fail"},"y":[1,2]}`, job.Seen{Phase: job.Pending, Status: "waiting"}},
-		"dirty text":       {"{\"status\":\"fail\",\"error_msg\":\"a\\u0000b\xffc\"}", job.Seen{Phase: job.Failed, Status: "fail", Message: "abc"}},
-		"long text":        {`{"status":"fail","error_msg":"` + strings.Repeat("错", 1000) + `"}`, job.Seen{Phase: job.Failed, Status: "fail", Message: strings.Repeat("错", 682)}},
-		"long status":      {`{"status":"` + strings.Repeat("s", 100) + `"}`, job.Seen{Phase: job.Unknown, Status: strings.Repeat("s", 64)}},
-		"quotes the token": {`{"status":"fail","error_msg":"at ` + token.Reveal() + `"}`, job.Seen{Phase: job.Failed, Status: "fail", Message: "at [hidden]"}},
+		"unreadable end":   {`{"status":"success","file_url":"` + plain + `?q-sign-time=1;x"}`, job.Observation{Phase: job.Succeeded, Status: "success", File: file(plain+"?q-sign-time=1;x", later)}},
+		"end without time": {`{"status":"success","file_url":"` + plain + `?q-sign-time=5"}`, job.Observation{Phase: job.Succeeded, Status: "success", File: file(plain+"?q-sign-time=5", later)}},
+		"script link":      {`{"status":"success","file_url":"javascript:alert(1)"}`, job.Observation{Phase: job.Succeeded, Status: "success"}},
+		"no host":          {`{"status":"success","file_url":"https:///x"}`, job.Observation{Phase: job.Succeeded, Status: "success"}},
+		"broken link":      {`{"status":"success","file_url":"https://h/%zz\n"}`, job.Observation{Phase: job.Succeeded, Status: "success"}},
+		"empty file":       {`{"status":"success","file_url":""}`, job.Observation{Phase: job.Succeeded, Status: "success"}},
+		"waiting":          {`{"errcode":0,"errmsg":"ok","status":"waiting"}`, job.Observation{Phase: job.Pending, Status: "waiting"}},
+		"reading":          {`{"status":"reading"}`, job.Observation{Phase: job.Running, Status: "reading"}},
+		"writing":          {`{"status":"writing"}`, job.Observation{Phase: job.Running, Status: "writing"}},
+		"migrating":        {`{"status":"migrating","record_success":"12"}`, job.Observation{Phase: job.Running, Status: "migrating", RecordsSucceeded: n(12)}},
+		"partial":          {`{"status":"success","record_success":9,"record_fail":"2"}`, job.Observation{Phase: job.Partial, Status: "success", RecordsSucceeded: n(9), RecordsFailed: n(2)}},
+		"negative counts":  {`{"status":"success","record_success":-1,"record_fail":-1}`, job.Observation{Phase: job.Succeeded, Status: "success"}},
+		"fail":             {`{"status":"fail","error_msg":"nothing matched"}`, job.Observation{Phase: job.Failed, Status: "fail", Message: "nothing matched"}},
+		"older name":       {`{"status":"fail","err_msg":"old"}`, job.Observation{Phase: job.Failed, Status: "fail", Message: "old"}},
+		"both names":       {`{"status":"fail","err_msg":"old","error_msg":"new"}`, job.Observation{Phase: job.Failed, Status: "fail", Message: "new"}},
+		"empty new name":   {`{"status":"fail","err_msg":"old","error_msg":""}`, job.Observation{Phase: job.Failed, Status: "fail", Message: "old"}},
+		"other word":       {`{"status":"Paused by 管理员"}`, job.Observation{Phase: job.Unknown, Status: "Paused by 管理员"}},
+		"other case":       {`{"status":"SUCCESS"}`, job.Observation{Phase: job.Succeeded, Status: "SUCCESS"}},
+		"bare line break":  {"\ufeff{\"errcode\":0,\"errmsg\":\"ok\",\"status\":\"fail\",\"error_msg\":\"第3行\n解析失败\"}", job.Observation{Phase: job.Failed, Status: "fail", Message: "第3行\n解析失败"}},
+		"exact keys":       {`{"Status":"fail","status":"success","STATUS":"x","ERRCODE":-1}`, job.Observation{Phase: job.Succeeded, Status: "success"}},
+		"request id":       {`{"errcode":0,"errmsg":"ok rid: 60eeb120-08eb133c-7e30ea1a","status":"waiting"}`, job.Observation{Phase: job.Pending, Status: "waiting", RequestID: "60eeb120-08eb133c-7e30ea1a"}},
+		"nulls":            {`{"errcode":null,"errmsg":null,"status":"waiting","record_success":null,"error_msg":null,"file_url":null}`, job.Observation{Phase: job.Pending, Status: "waiting"}},
+		"errcode as text":  {`{"errcode":"0","status":"waiting"}`, job.Observation{Phase: job.Pending, Status: "waiting"}},
+		"unknown keys":     {`{"status":"waiting","x":{"status":"fail"},"y":[1,2]}`, job.Observation{Phase: job.Pending, Status: "waiting"}},
+		"dirty text":       {"{\"status\":\"fail\",\"error_msg\":\"a\\u0000b\xffc\"}", job.Observation{Phase: job.Failed, Status: "fail", Message: "abc"}},
+		"long text":        {`{"status":"fail","error_msg":"` + strings.Repeat("错", 1000) + `"}`, job.Observation{Phase: job.Failed, Status: "fail", Message: strings.Repeat("错", 682)}},
+		"long status":      {`{"status":"` + strings.Repeat("s", 100) + `"}`, job.Observation{Phase: job.Unknown, Status: strings.Repeat("s", 64)}},
+		"quotes the token": {`{"status":"fail","error_msg":"at ` + token.Reveal() + `"}`, job.Observation{Phase: job.Failed, Status: "fail", Message: "at [hidden]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen, err := look(t, 200, c.answer)
@@ -109,7 +109,7 @@ func TestErrcodes(t *testing.T) {
 		for _, code := range codes {
 			for _, form := range []string{code, `"` + code + `"`} {
 				_, err := look(t, 200, `{"errcode":`+form+`,"errmsg":"the text rid: 60eeb120-08eb133c-7e30ea1a","status":"success"}`)
-				e := lookError(t, err)
+				e := pollError(t, err)
 				if e.Kind != kind || e.Code != code || e.Unlisted || e.RequestID != "60eeb120-08eb133c-7e30ea1a" {
 					t.Errorf("%s: %#v, want %s", form, e, kind)
 				}
@@ -124,13 +124,13 @@ func TestErrcodes(t *testing.T) {
 					t.Errorf("%s: wait %v, want %v", form, e.RetryAfter, wait)
 				}
 			}
-			if e := lookError(t, second(look(t, 200, `{"errcode":`+code+`}`))); e.Message == "" {
+			if e := pollError(t, second(look(t, 200, `{"errcode":`+code+`}`))); e.Message == "" {
 				t.Errorf("%s without errmsg says nothing", code)
 			}
 		}
 	}
 	for _, code := range []string{"12345", "-9", "9223372036854775807"} {
-		e := lookError(t, second(look(t, 200, `{"errcode":`+code+`,"errmsg":"new"}`)))
+		e := pollError(t, second(look(t, 200, `{"errcode":`+code+`,"errmsg":"new"}`)))
 		if e.Kind != job.Transient || !e.Unlisted || e.Code != code || e.Message != "new" {
 			t.Errorf("%s: %#v, want an unlisted transient one", code, e)
 		}
@@ -153,18 +153,18 @@ func TestErrorTexts(t *testing.T) {
 		{"sent access_token=" + "CANARY%2F%2Bfirst" + " and " + canary + "first", "sent access_token=[hidden] and [hidden]", ""},
 		{strings.Repeat("长", 1000) + " rid: 60ee", strings.Repeat("长", 682), "60ee"},
 	} {
-		e := lookError(t, second(look(t, 200, `{"errcode":40001,"errmsg":"`+c.errmsg+`"}`)))
+		e := pollError(t, second(look(t, 200, `{"errcode":40001,"errmsg":"`+c.errmsg+`"}`)))
 		if e.Message != c.message || e.RequestID != c.id {
 			t.Errorf("%q: %q and %q, want %q and %q", c.errmsg, e.Message, e.RequestID, c.message, c.id)
 		}
 	}
 	for _, code := range []string{"61004", "40164", "45035"} {
-		e := lookError(t, second(look(t, 200, `{"errcode":`+code+`,"errmsg":"invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in whitelist rid: 60ee"}`)))
+		e := pollError(t, second(look(t, 200, `{"errcode":`+code+`,"errmsg":"invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in whitelist rid: 60ee"}`)))
 		if !strings.Contains(e.Message, "203.0.113.9") || !strings.Contains(e.Message, "allow list") {
 			t.Errorf("%s does not show the IP to register: %q", code, e.Message)
 		}
 	}
-	e := lookError(t, second(look(t, 200, `{"errcode":61004,"errmsg":"`+strings.Repeat("长", 1000)+`"}`)))
+	e := pollError(t, second(look(t, 200, `{"errcode":61004,"errmsg":"`+strings.Repeat("长", 1000)+`"}`)))
 	if len(e.Message) > 2048 {
 		t.Errorf("a message of %d bytes", len(e.Message))
 	}
@@ -185,21 +185,21 @@ func TestGarbage(t *testing.T) {
 		bodies["cut at "+good[:i]] = good[:i]
 	}
 	for name, body := range bodies {
-		e := lookError(t, second(look(t, 200, body)))
+		e := pollError(t, second(look(t, 200, body)))
 		if e.Kind != job.Protocol {
 			t.Errorf("%s: %s %s, want protocol", name, e.Kind, e.Code)
 		}
 	}
 	for status, kind := range map[int]job.Kind{404: job.Protocol, 403: job.Protocol, 500: job.Transient, 502: job.Transient, 429: job.Throttled, 302: job.Protocol} {
-		e := lookError(t, second(look(t, status, "<html>"+token.Reveal())))
+		e := pollError(t, second(look(t, status, "<html>"+token.Reveal())))
 		if e.Kind != kind {
 			t.Errorf("%d: %s, want %s", status, e.Kind, kind)
 		}
 	}
-	if e := lookError(t, second(look(t, 403, `{"errcode":48001,"errmsg":"api unauthorized"}`))); e.Kind != job.Forbidden {
+	if e := pollError(t, second(look(t, 403, `{"errcode":48001,"errmsg":"api unauthorized"}`))); e.Kind != job.Forbidden {
 		t.Errorf("an errcode beside a status: %s", e.Kind)
 	}
-	if e := lookError(t, second(look(t, 404, good))); e.Kind != job.Protocol || e.Code != "http_404" {
+	if e := pollError(t, second(look(t, 404, good))); e.Kind != job.Protocol || e.Code != "http_404" {
 		t.Errorf("a state beside a status: %s %s", e.Kind, e.Code)
 	}
 }
@@ -213,7 +213,7 @@ func TestTheJobIDIsWrittenAsItStands(t *testing.T) {
 			}
 			_, _ = io.WriteString(w, `{"status":"waiting"}`)
 		}))
-		if _, err := newClient(t, s.URL, wechat.NewFixed(token)).Look(t.Context(), job.Job{Key: job.Key{Provider: job.WeChat, Scope: aJob.Scope, ID: id}}, nil); err != nil {
+		if _, err := newClient(t, s.URL, wechat.NewFixed(token)).Poll(t.Context(), job.Job{Key: job.Key{Provider: job.WeChat, Scope: aJob.Scope, ID: id}}, nil); err != nil {
 			t.Error(err)
 		}
 		s.Close()
@@ -223,7 +223,7 @@ func TestTheJobIDIsWrittenAsItStands(t *testing.T) {
 func TestWrongKeysAreNotSent(t *testing.T) {
 	a := newAPI(t, `{"status":"waiting"}`)
 	for _, k := range []job.Key{{}, {Provider: job.DTS, Scope: "ap-shanghai", ID: "dts-1"}, {Provider: job.WeChat, Scope: "a b", ID: "1"}, {Provider: job.WeChat, Scope: "a", ID: "-1"}} {
-		if e := lookError(t, second(newClient(t, a.base(), wechat.NewFixed(token)).Look(t.Context(), job.Job{Key: k}, nil))); e.Kind != job.Invalid {
+		if e := pollError(t, second(newClient(t, a.base(), wechat.NewFixed(token)).Poll(t.Context(), job.Job{Key: k}, nil))); e.Kind != job.Invalid {
 			t.Errorf("%v: %s", k, e.Kind)
 		}
 	}
@@ -236,14 +236,14 @@ func TestTheGateIsAskedForEachCallAndItsErrorComesBack(t *testing.T) {
 	refusal := errors.New("no slot")
 	a := newAPI(t, `{"status":"waiting"}`)
 	c := newClient(t, a.base(), wechat.NewFixed(token))
-	if _, err := c.Look(t.Context(), job.Job{Key: aJob}, func(context.Context) error { return refusal }); err != refusal { // the very error is promised
+	if _, err := c.Poll(t.Context(), job.Job{Key: aJob}, func(context.Context) error { return refusal }); err != refusal { // the very error is promised
 		t.Errorf("error is %v, want the gate's", err)
 	}
 	if a.count() != 0 {
 		t.Error("a request was sent through a shut gate")
 	}
 	g := &gate{}
-	if _, err := c.Look(t.Context(), job.Job{Key: aJob}, g.open); err != nil || g.calls != 1 {
+	if _, err := c.Poll(t.Context(), job.Job{Key: aJob}, g.open); err != nil || g.calls != 1 {
 		t.Errorf("%v with %d gate calls, want 1", err, g.calls)
 	}
 }

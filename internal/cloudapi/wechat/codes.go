@@ -73,9 +73,9 @@ var errcodes = map[int64]meaning{
 
 // failure translates the errcode and errmsg of a call. secrets are what was sent, in case the text
 // quotes it.
-func failure(code int64, errmsg string, secrets ...secret.Text) *job.LookError {
+func failure(code int64, errmsg string, secrets ...secret.Text) *job.PollError {
 	text, requestID := splitRequestID(errmsg)
-	e := &job.LookError{
+	e := &job.PollError{
 		Code:      strconv.FormatInt(code, 10),
 		Message:   cloudapi.Clean(cloudapi.Scrub(text, secrets...), cloudapi.TextLimit),
 		RequestID: cloudapi.Clean(cloudapi.Scrub(requestID, secrets...), requestIDLimit),

@@ -32,7 +32,7 @@ type decision struct {
 	token secret.Text
 	until time.Time // token is good until then, or another buys, by the vault's clock
 	renew time.Time // when the vault is to be asked again, if that is sooner
-	err   *job.LookError
+	err   *job.PollError
 }
 
 // view is what a decision is made from.

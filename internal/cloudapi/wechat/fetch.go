@@ -61,7 +61,7 @@ func readToken(a cloudapi.Answer) (secret.Text, time.Duration, error) {
 
 // serviceFailure says which service failed; nothing of its URL, whose path may be a secret too.
 func serviceFailure(err error) error {
-	e := job.AsLookError(err)
+	e := job.AsPollError(err)
 	kind := e.Kind
 	if kind == job.Protocol {
 		kind = job.Credentials
@@ -71,6 +71,6 @@ func serviceFailure(err error) error {
 	return told
 }
 
-func serviceError(kind job.Kind, code, what string) *job.LookError {
-	return &job.LookError{Kind: kind, Code: code, Message: "the token service of MIGWATCH_WECHAT_TOKEN_URL " + what}
+func serviceError(kind job.Kind, code, what string) *job.PollError {
+	return &job.PollError{Kind: kind, Code: code, Message: "the token service of MIGWATCH_WECHAT_TOKEN_URL " + what}
 }

@@ -28,7 +28,7 @@ func FuzzRead(f *testing.F) {
 		seen, err := read(cloudapi.Answer{Status: status, Body: body}, token, now)
 		var texts []string
 		if err != nil {
-			var e *job.LookError
+			var e *job.PollError
 			if !errors.As(err, &e) || e.Kind == "" || e.Code == "" {
 				t.Fatalf("not a classified failure: %#v", err)
 			}

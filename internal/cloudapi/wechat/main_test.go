@@ -132,12 +132,12 @@ func (g *gate) open(context.Context) error {
 	return nil
 }
 
-// lookError asserts that err is a *job.LookError that shows no secret, however it is printed.
-func lookError(t testing.TB, err error) *job.LookError {
+// pollError asserts that err is a *job.PollError that shows no secret, however it is printed.
+func pollError(t testing.TB, err error) *job.PollError {
 	t.Helper()
-	var e *job.LookError
+	var e *job.PollError
 	if !errors.As(err, &e) {
-		t.Fatalf("error is %T %v, want a *job.LookError", err, err)
+		t.Fatalf("error is %T %v, want a *job.PollError", err, err)
 	}
 	for x := err; x != nil; x = errors.Unwrap(x) {
 		for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q"} {

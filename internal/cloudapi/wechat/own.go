@@ -100,7 +100,7 @@ func (o *Own) Token(ctx context.Context) (secret.Text, error) {
 			tries--
 		}
 	}
-	return secret.Text{}, &job.LookError{Kind: job.Transient, Code: "token_store", Message: "the WeChat token was bought and cannot be found"}
+	return secret.Text{}, &job.PollError{Kind: job.Transient, Code: "token_store", Message: "the WeChat token was bought and cannot be found"}
 }
 
 // held gives the token at hand; fresh says that the vault need not be asked.
@@ -161,7 +161,7 @@ func (o *Own) keep(token secret.Text, reload, expires time.Time) {
 
 // Refused notes that bad is of no use, for every instance. Whether that is worth a purchase is
 // decided when a token is asked for: the vault may have another by then.
-func (o *Own) Refused(ctx context.Context, bad secret.Text, why *job.LookError) {
+func (o *Own) Refused(ctx context.Context, bad secret.Text, why *job.PollError) {
 	mark := bad.Fingerprint()
 	o.mu.Lock()
 	if len(o.refused) >= fewRefused {
@@ -204,7 +204,7 @@ func pause(ctx context.Context, d time.Duration) error {
 func vaultError(err error) error {
 	var notReady *job.NotReadyError
 	if errors.As(err, &notReady) {
-		return &job.LookError{Kind: job.Credentials, Code: "no_vault", Message: notReady.Reason, Err: err}
+		return &job.PollError{Kind: job.Credentials, Code: "no_vault", Message: notReady.Reason, Err: err}
 	}
 	return err
 }

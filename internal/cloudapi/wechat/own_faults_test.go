@@ -43,7 +43,7 @@ func TestFailedPurchases(t *testing.T) {
 				if c.pushes && minute%10 == 0 {
 					p.push(v)
 				}
-				e := lookError(t, second(client.Look(t.Context(), job.Job{Key: aJob}, nil)))
+				e := pollError(t, second(client.Poll(t.Context(), job.Job{Key: aJob}, nil)))
 				if minute < 12*60 && e.Kind != c.kind {
 					t.Fatalf("%d: a look fails with %s %s, want %s", c.code, e.Kind, e.Code, c.kind)
 				}
@@ -57,7 +57,7 @@ func TestFailedPurchases(t *testing.T) {
 			p.push(v)
 			time.Sleep(c.resumes)
 			p.push(v)
-			if _, err := client.Look(t.Context(), job.Job{Key: aJob}, nil); err != nil {
+			if _, err := client.Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {
 				t.Errorf("%d: looks do not resume: %v", c.code, err)
 			}
 		})
@@ -68,21 +68,21 @@ func TestWhatALookSaysWithoutATicket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, v := newPlatform(t), &vault{}
 		_, client := p.instance(v)
-		e := lookError(t, second(client.Look(t.Context(), job.Job{Key: aJob}, nil)))
+		e := pollError(t, second(client.Poll(t.Context(), job.Job{Key: aJob}, nil)))
 		if e.Kind != job.Credentials || e.Code != "no_ticket" || !strings.Contains(e.Message, "/wechat/callback") {
 			t.Errorf("%#v", e)
 		}
 		p.push(v)
-		if _, err := client.Look(t.Context(), job.Job{Key: aJob}, nil); err != nil {
+		if _, err := client.Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {
 			t.Error(err)
 		}
 		time.Sleep(13 * time.Hour) // without a push
-		e = lookError(t, second(client.Look(t.Context(), job.Job{Key: aJob}, nil)))
+		e = pollError(t, second(client.Poll(t.Context(), job.Job{Key: aJob}, nil)))
 		if asked, _, looks := p.counts(); e.Kind != job.Credentials || e.Code != "ticket_too_old" || !strings.Contains(e.Message, "12 hours") || asked != 1 || looks != 1 {
 			t.Errorf("%#v after %d calls and %d looks", e, asked, looks)
 		}
 		p.push(v)
-		if _, err := client.Look(t.Context(), job.Job{Key: aJob}, nil); err != nil {
+		if _, err := client.Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {
 			t.Error(err)
 		}
 	})
@@ -94,25 +94,25 @@ func TestABrokenVault(t *testing.T) {
 		p.push(v)
 		_, client := p.instance(v)
 		v.breakDown(errBroken)
-		if e := lookError(t, second(client.Look(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Transient || !errors.Is(e, errBroken) || strings.Contains(e.Message, errBroken.Error()) {
+		if e := pollError(t, second(client.Poll(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Transient || !errors.Is(e, errBroken) || strings.Contains(e.Message, errBroken.Error()) {
 			t.Errorf("%#v", e)
 		}
 		v.breakDown(&job.NotReadyError{Reason: "set MIGWATCH_ENCRYPTION_KEYS"})
-		if e := lookError(t, second(client.Look(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Credentials || e.Message != "set MIGWATCH_ENCRYPTION_KEYS" {
+		if e := pollError(t, second(client.Poll(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Credentials || e.Message != "set MIGWATCH_ENCRYPTION_KEYS" {
 			t.Errorf("%#v", e)
 		}
 		v.breakDown(nil)
 		v.document, v.version = secret.New("no JSON"), 7
-		if _, err := client.Look(t.Context(), job.Job{Key: aJob}, nil); err != nil {
+		if _, err := client.Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {
 			t.Errorf("a document that cannot be read: %v", err)
 		}
 		p.holding(func(int) { v.breakDown(errBroken) }) // with a token bought, and nowhere to put it
 		p.kill()
-		_ = lookError(t, second(client.Look(t.Context(), job.Job{Key: aJob}, nil)))
+		_ = pollError(t, second(client.Poll(t.Context(), job.Job{Key: aJob}, nil)))
 		v.breakDown(nil)
 		p.holding(nil)
 		time.Sleep(10 * time.Second)
-		if _, err := client.Look(t.Context(), job.Job{Key: aJob}, nil); err != nil {
+		if _, err := client.Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {
 			t.Errorf("it does not heal: %v", err)
 		}
 	})
@@ -127,7 +127,7 @@ func TestAPurchaseWithoutAnAnswerCounts(t *testing.T) {
 			if minute%10 == 0 {
 				p.push(v)
 			}
-			if e := lookError(t, second(client.Look(t.Context(), job.Job{Key: aJob}, nil))); minute < 60 && e.Code != "timeout" {
+			if e := pollError(t, second(client.Poll(t.Context(), job.Job{Key: aJob}, nil))); minute < 60 && e.Code != "timeout" {
 				t.Errorf("minute %d: %#v", minute, e)
 			}
 			time.Sleep(time.Minute)
@@ -144,7 +144,7 @@ func TestAnotherAppSecretForgetsTheOldOnesFailures(t *testing.T) {
 		p.push(v)
 		p.refusing(func() (int, string) { return 40125, "invalid appsecret" })
 		own, _ := p.instance(v)
-		_ = lookError(t, second(own.Token(t.Context())))
+		_ = pollError(t, second(own.Token(t.Context())))
 		p.refusing(nil)
 		v.document = secret.New(strings.Replace(v.document.Reveal(), `"App":"`, `"App":"other`, 1))
 		if _, err := own.Token(t.Context()); err != nil {

@@ -29,7 +29,7 @@ func TestSixteenInstancesBuyOneToken(t *testing.T) {
 					all.Go(func() {
 						ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 						defer cancel()
-						if _, err := c.Look(ctx, job.Job{Key: aJob}, nil); err != nil {
+						if _, err := c.Poll(ctx, job.Job{Key: aJob}, nil); err != nil {
 							t.Errorf("round %d: %v", round, err)
 						}
 					})
@@ -147,7 +147,7 @@ func TestAFrozenBuyerCannotPutBackAnOlderToken(t *testing.T) {
 					t.Errorf("%d tokens were bought, want %d", sold, c.sold)
 				}
 				time.Sleep(10 * time.Minute)
-				if _, err := client.Look(t.Context(), job.Job{Key: aJob}, nil); err != nil {
+				if _, err := client.Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {
 					t.Errorf("a look afterwards: %v", err)
 				}
 			})
@@ -167,21 +167,21 @@ func TestTwoBuyersOfOnePlatformDoNotBuyWithoutEnd(t *testing.T) {
 			if minute%7 == 0 {
 				p.kill() // the other one buys, and so kills ours
 			}
-			if _, err := client.Look(t.Context(), job.Job{Key: aJob}, nil); err != nil {
+			if _, err := client.Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {
 				failed++
-				if e := lookError(t, err); e.Kind != job.Credentials || !strings.Contains(e.Message, "MIGWATCH_WECHAT_APPID") {
+				if e := pollError(t, err); e.Kind != job.Credentials || !strings.Contains(e.Message, "MIGWATCH_WECHAT_APPID") {
 					t.Fatalf("%#v", e)
 				}
 			}
 			time.Sleep(time.Minute)
 		}
 		if n := p.busiest(); n > 14 || failed == 0 {
-			t.Errorf("%d tokens in a day; %d looks failed", n, failed)
+			t.Errorf("%d tokens in a day; %d polls failed", n, failed)
 		}
 		p.push(v)
 		time.Sleep(110 * time.Minute)
 		p.push(v)
-		if _, err := client.Look(t.Context(), job.Job{Key: aJob}, nil); err != nil {
+		if _, err := client.Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {
 			t.Errorf("looks do not resume: %v", err)
 		}
 	})
@@ -194,15 +194,15 @@ func TestARefusedTokenIsSentNoMoreByAnyInstance(t *testing.T) {
 		_, a := p.instance(v)
 		_, b := p.instance(v)
 		for range 2 { // both tokens die young
-			if _, err := a.Look(t.Context(), job.Job{Key: aJob}, nil); err != nil {
+			if _, err := a.Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {
 				t.Fatal(err)
 			}
 			p.kill()
 		}
-		_ = lookError(t, second(a.Look(t.Context(), job.Job{Key: aJob}, nil)))
+		_ = pollError(t, second(a.Poll(t.Context(), job.Job{Key: aJob}, nil)))
 		_, _, before := p.counts()
 		for range 5 {
-			if e := lookError(t, second(b.Look(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Credentials || e.Code != "42001" || e.RetryAfter <= 0 {
+			if e := pollError(t, second(b.Poll(t.Context(), job.Job{Key: aJob}, nil))); e.Kind != job.Credentials || e.Code != "42001" || e.RetryAfter <= 0 {
 				t.Errorf("%#v", e)
 			}
 		}

@@ -44,11 +44,11 @@ type Service struct {
 	renew   time.Time
 	expires time.Time
 	refused string         // the fingerprint of the last token the API refused
-	why     *job.LookError // what the API said to it
+	why     *job.PollError // what the API said to it
 	strikes int            // tokens in a row that never worked
 	pauses  int            // failed questions in a row
 	wait    time.Time      // the service is not asked before
-	failure *job.LookError // why
+	failure *job.PollError // why
 }
 
 // NewService makes a Service. The error does not show the URL.
@@ -128,7 +128,7 @@ func (s *Service) ask(ctx context.Context) (secret.Text, error) {
 
 // pause keeps the service from being hammered. A token that is still good outlives the failure.
 func (s *Service) pause(err error, now time.Time) (secret.Text, error) {
-	e := job.AsLookError(err)
+	e := job.AsPollError(err)
 	s.pauses++
 	first := firstPause
 	if errors.Is(e, errRefusedAgain) {
@@ -146,7 +146,7 @@ func (s *Service) pause(err error, now time.Time) (secret.Text, error) {
 
 // Refused drops bad. The first refusal has the service asked again at once; a second token in a row
 // that never worked has it wait, as then the service, or the platform, is what is wrong.
-func (s *Service) Refused(_ context.Context, bad secret.Text, why *job.LookError) {
+func (s *Service) Refused(_ context.Context, bad secret.Text, why *job.PollError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.token.IsZero() || bad.Fingerprint() != s.token.Fingerprint() {
@@ -166,8 +166,8 @@ func (s *Service) Refused(_ context.Context, bad secret.Text, why *job.LookError
 }
 
 // stillRefused is what looks fail with until the service has another token.
-func (s *Service) stillRefused() *job.LookError {
-	return &job.LookError{Kind: job.Credentials, Code: s.why.Code, RequestID: s.why.RequestID, Err: errRefusedAgain,
+func (s *Service) stillRefused() *job.PollError {
+	return &job.PollError{Kind: job.Credentials, Code: s.why.Code, RequestID: s.why.RequestID, Err: errRefusedAgain,
 		Message: s.why.Message + "; the service at MIGWATCH_WECHAT_TOKEN_URL gives tokens that the API refuses: " +
 			"see that it belongs to this platform and that nothing else renews its token"}
 }

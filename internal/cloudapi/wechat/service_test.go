@@ -131,7 +131,7 @@ func TestAnExpiredTokenIsAskedForOnceByManyLooks(t *testing.T) {
 	var looks sync.WaitGroup
 	for range 32 {
 		looks.Go(func() {
-			if seen, err := c.Look(t.Context(), job.Job{Key: aJob}, g.open); err != nil || seen.Phase != job.Pending {
+			if seen, err := c.Poll(t.Context(), job.Job{Key: aJob}, g.open); err != nil || seen.Phase != job.Pending {
 				t.Errorf("%v %v", seen.Phase, err)
 			}
 		})
@@ -149,13 +149,13 @@ func TestAServiceWithABadTokenStopsAllLooksUntilItHasAnother(t *testing.T) {
 	s, src := newService(t, clk, gives(canary+"1", 7200))
 	c := newClient(t, a.base(), src)
 	// asked again once, it gives the same: no second call
-	e := lookError(t, second(c.Look(t.Context(), job.Job{Key: aJob}, nil)))
+	e := pollError(t, second(c.Poll(t.Context(), job.Job{Key: aJob}, nil)))
 	if e.Kind != job.Credentials || e.Code != "42001" || !strings.Contains(e.Message, "MIGWATCH_WECHAT_TOKEN_URL") || a.count() != 1 || s.count() != 2 {
 		t.Fatalf("%#v; %d calls, asked %d times", e, a.count(), s.count())
 	}
 	for range 10 {
 		clk.sleep(5 * time.Second)
-		e := lookError(t, second(c.Look(t.Context(), job.Job{Key: aJob}, nil)))
+		e := pollError(t, second(c.Poll(t.Context(), job.Job{Key: aJob}, nil)))
 		if e.Kind != job.Credentials || e.RetryAfter <= 0 {
 			t.Errorf("%#v", e)
 		}
@@ -167,14 +167,14 @@ func TestAServiceWithABadTokenStopsAllLooksUntilItHasAnother(t *testing.T) {
 	s.give(gives(canary+"2", 7200))
 	clk.sleep(10 * time.Second)
 	for range 3 {
-		_ = lookError(t, second(c.Look(t.Context(), job.Job{Key: aJob}, nil)))
+		_ = pollError(t, second(c.Poll(t.Context(), job.Job{Key: aJob}, nil)))
 	}
 	if a.count() != 2 || s.count() != 3 {
 		t.Errorf("%d calls, asked %d times; want 2 and 3", a.count(), s.count())
 	}
 	s.give(gives(canary+"3", 7200))
 	clk.sleep(10 * time.Minute)
-	if _, err := c.Look(t.Context(), job.Job{Key: aJob}, nil); err != nil {
+	if _, err := c.Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {
 		t.Errorf("a good token does not help: %v", err)
 	}
 }
@@ -204,12 +204,12 @@ func TestServiceFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			clk := &clock{t: noon}
 			s, src := newService(t, clk, c.next)
-			e := lookError(t, second(src.Token(t.Context())))
+			e := pollError(t, second(src.Token(t.Context())))
 			if e.Kind != c.kind || !strings.Contains(e.Message, "MIGWATCH_WECHAT_TOKEN_URL") || strings.Contains(e.Message, servicePath) {
 				t.Errorf("%s %s %q, want %s", e.Kind, e.Code, e.Message, c.kind)
 			}
 			for range 20 { // at once: not hammered
-				if again := lookError(t, second(src.Token(t.Context()))); again.Kind != c.kind || again.RetryAfter <= 0 {
+				if again := pollError(t, second(src.Token(t.Context()))); again.Kind != c.kind || again.RetryAfter <= 0 {
 					t.Errorf("while pausing: %#v", again)
 				}
 			}

@@ -17,7 +17,7 @@ type Source interface {
 	Token(ctx context.Context) (secret.Text, error)
 	// Refused says that the API called exactly this token bad, and why. It changes nothing where the
 	// source has another one by now; otherwise the next Token is another, or an error.
-	Refused(ctx context.Context, bad secret.Text, why *job.LookError)
+	Refused(ctx context.Context, bad secret.Text, why *job.PollError)
 }
 
 var (
@@ -32,19 +32,19 @@ type Unset struct{}
 
 // Token names the settings that would give one.
 func (Unset) Token(context.Context) (secret.Text, error) {
-	return secret.Text{}, &job.LookError{Kind: job.Credentials, Code: "no_token", Message: "no WeChat token: set " +
+	return secret.Text{}, &job.PollError{Kind: job.Credentials, Code: "no_token", Message: "no WeChat token: set " +
 		"MIGWATCH_WECHAT_ACCESS_TOKEN, MIGWATCH_WECHAT_TOKEN_URL, or MIGWATCH_WECHAT_APPID with MIGWATCH_WECHAT_APPSECRET"}
 }
 
 // Refused does nothing: there was no token.
-func (Unset) Refused(context.Context, secret.Text, *job.LookError) {}
+func (Unset) Refused(context.Context, secret.Text, *job.PollError) {}
 
 // Fixed is the source of a token made elsewhere.
 type Fixed struct {
 	token secret.Text
 
 	mu   sync.Mutex
-	dead *job.LookError // set once the API refused the token
+	dead *job.PollError // set once the API refused the token
 }
 
 // NewFixed gives token until the API refuses it; then only a new Fixed with another token helps.
@@ -56,7 +56,7 @@ func (s *Fixed) Token(ctx context.Context) (secret.Text, error) {
 		return Unset{}.Token(ctx)
 	}
 	if !cloudapi.Sendable(s.token) {
-		return secret.Text{}, &job.LookError{Kind: job.Credentials, Code: "bad_token",
+		return secret.Text{}, &job.PollError{Kind: job.Credentials, Code: "bad_token",
 			Message: "MIGWATCH_WECHAT_ACCESS_TOKEN has blanks or other characters no token has"}
 	}
 	s.mu.Lock()
@@ -68,11 +68,11 @@ func (s *Fixed) Token(ctx context.Context) (secret.Text, error) {
 }
 
 // Refused remembers that the token is of no use any more.
-func (s *Fixed) Refused(_ context.Context, bad secret.Text, why *job.LookError) {
+func (s *Fixed) Refused(_ context.Context, bad secret.Text, why *job.PollError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.dead == nil && bad.Fingerprint() == s.token.Fingerprint() {
-		s.dead = &job.LookError{Kind: job.Credentials, Code: why.Code, RequestID: why.RequestID, Err: errNoOther,
+		s.dead = &job.PollError{Kind: job.Credentials, Code: why.Code, RequestID: why.RequestID, Err: errNoOther,
 			Message: why.Message + "; no WeChat job is looked at until MIGWATCH_WECHAT_ACCESS_TOKEN changes"}
 	}
 }

@@ -16,7 +16,7 @@ import (
 func TestWithoutATokenNothingIsSent(t *testing.T) {
 	a := newAPI(t, `{"status":"waiting"}`)
 	for _, src := range []wechat.Source{nil, wechat.Unset{}, wechat.NewFixed(secret.Text{})} {
-		e := lookError(t, second(newClient(t, a.base(), src).Look(t.Context(), job.Job{Key: aJob}, nil)))
+		e := pollError(t, second(newClient(t, a.base(), src).Poll(t.Context(), job.Job{Key: aJob}, nil)))
 		if e.Kind != job.Credentials {
 			t.Errorf("kind %s", e.Kind)
 		}
@@ -26,7 +26,7 @@ func TestWithoutATokenNothingIsSent(t *testing.T) {
 			}
 		}
 	}
-	e := lookError(t, second(newClient(t, a.base(), wechat.NewFixed(secret.New(canary+"\n"))).Look(t.Context(), job.Job{Key: aJob}, nil)))
+	e := pollError(t, second(newClient(t, a.base(), wechat.NewFixed(secret.New(canary+"\n"))).Poll(t.Context(), job.Job{Key: aJob}, nil)))
 	if e.Kind != job.Credentials || a.count() != 0 {
 		t.Errorf("a token with a line break: %v, %d calls", e, a.count())
 	}
@@ -37,13 +37,13 @@ func TestAFixedTokenThatIsRefusedStopsAllLooks(t *testing.T) {
 	a.accept()
 	a.refusal = `{"errcode":40001,"errmsg":"invalid credential rid: 60ee-1"}`
 	c := newClient(t, a.base(), wechat.NewFixed(token))
-	e := lookError(t, second(c.Look(t.Context(), job.Job{Key: aJob}, nil)))
+	e := pollError(t, second(c.Poll(t.Context(), job.Job{Key: aJob}, nil)))
 	if e.Kind != job.Credentials || e.Code != "40001" || e.Message != "invalid credential" || e.RequestID != "60ee-1" {
 		t.Errorf("the first look says %#v", e)
 	}
 	g := &gate{}
 	for range 5 {
-		e := lookError(t, second(c.Look(t.Context(), job.Job{Key: aJob}, g.open)))
+		e := pollError(t, second(c.Poll(t.Context(), job.Job{Key: aJob}, g.open)))
 		if e.Kind != job.Credentials || e.Code != "40001" || !strings.Contains(e.Message, "MIGWATCH_WECHAT_ACCESS_TOKEN") {
 			t.Errorf("a later look says %#v", e)
 		}
@@ -71,7 +71,7 @@ func TestACallerWhoGivesUpSaysNothingOfTheService(t *testing.T) {
 		t.Errorf("a waiter whose time is up gets %v", err)
 	}
 	cancel()
-	if e := lookError(t, <-first); e.Code != "canceled" {
+	if e := pollError(t, <-first); e.Code != "canceled" {
 		t.Errorf("who gave up gets %v", e)
 	}
 	close(release)
@@ -92,10 +92,10 @@ func TestAServiceThatHangsIsBounded(t *testing.T) {
 	c := newClient(t, newAPI(t, "").base(), src)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()
-	if e := lookError(t, second(c.Look(ctx, job.Job{Key: aJob}, nil))); e.Kind != job.Transient || e.Code != "timeout" {
+	if e := pollError(t, second(c.Poll(ctx, job.Job{Key: aJob}, nil))); e.Kind != job.Transient || e.Code != "timeout" {
 		t.Errorf("%#v", e)
 	}
-	if e := lookError(t, second(c.Look(t.Context(), job.Job{Key: aJob}, nil))); e.Code != "timeout" || e.RetryAfter <= 0 {
+	if e := pollError(t, second(c.Poll(t.Context(), job.Job{Key: aJob}, nil))); e.Code != "timeout" || e.RetryAfter <= 0 {
 		t.Errorf("it hangs a second time: %#v", e)
 	}
 }

@@ -51,7 +51,7 @@ type ledger struct {
 	TicketNote failureNote // why
 }
 
-// failureNote is what is remembered of a *job.LookError.
+// failureNote is what is remembered of a *job.PollError.
 type failureNote struct {
 	Kind      job.Kind `json:",omitempty"`
 	Code      string   `json:",omitempty"`
@@ -59,12 +59,12 @@ type failureNote struct {
 	RequestID string   `json:",omitempty"`
 }
 
-func note(e *job.LookError) failureNote {
+func note(e *job.PollError) failureNote {
 	return failureNote{Kind: e.Kind, Code: e.Code, Message: e.Message, RequestID: e.RequestID}
 }
 
-func (n failureNote) err(after time.Duration) *job.LookError {
-	return &job.LookError{Kind: n.Kind, Code: n.Code, Message: n.Message, RequestID: n.RequestID, RetryAfter: max(after, 0)}
+func (n failureNote) err(after time.Duration) *job.PollError {
+	return &job.PollError{Kind: n.Kind, Code: n.Code, Message: n.Message, RequestID: n.RequestID, RetryAfter: max(after, 0)}
 }
 
 // seal writes s as the vault keeps it. A secret.Text writes itself as [hidden], so the two tokens are

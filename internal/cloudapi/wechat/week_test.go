@@ -89,9 +89,9 @@ func TestAWeek(t *testing.T) {
 			all.Go(func() {
 				time.Sleep(time.Duration(i) * 31 * time.Second)
 				for now() < week {
-					_, err := client.Look(t.Context(), job.Job{Key: aJob}, nil)
+					_, err := client.Poll(t.Context(), job.Job{Key: aJob}, nil)
 					if err != nil {
-						e := lookError(t, err)
+						e := pollError(t, err)
 						if want := excused(now()); e.Kind != want {
 							t.Errorf("at %v a look fails with %s %s, excused is %q", now(), e.Kind, e.Code, want)
 						}

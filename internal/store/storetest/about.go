@@ -17,8 +17,8 @@ func aboutIsKept(t *testing.T, open Fresh) {
 		return job.Key{Provider: job.DTSMigration, Scope: "ap-shanghai", ID: "dts-" + id}
 	}
 	created, started := time.UnixMilli(1700000000123).UTC(), time.UnixMilli(1700000100000).UTC()
-	told := func(percent int64) job.Seen {
-		return job.Seen{Phase: job.Running, Status: "running", Step: "sinker", Progress: &percent, About: &job.About{
+	told := func(percent int64) job.Observation {
+		return job.Observation{Phase: job.Running, Status: "running", Step: "sinker", Progress: &percent, About: &job.About{
 			Name: "订单 \"orders\" '; DROP TABLE jobs; -- " + strings.Repeat("长", 60), CreatedAt: &created, StartedAt: &started, Version: "2021-12-06",
 			Lag: &job.Lag{Seconds: ptr[int64](2), Megabytes: ptr[int64](0)}}}
 	}
@@ -34,7 +34,7 @@ func aboutIsKept(t *testing.T, open Fresh) {
 			if id == "c" {
 				seen.About, seen.Progress, seen.Step = nil, nil, ""
 			}
-			group = append(group, look(t, s, k(id), &seen, nil, time.Duration(i)*time.Minute))
+			group = append(group, poll(t, s, k(id), &seen, nil, time.Duration(i)*time.Minute))
 			want[n] = group[n].Job
 		}
 		record(t, s, group[0])

@@ -23,7 +23,7 @@ func ring(t testing.TB, keys ...secret.Text) *secret.Keyring {
 
 func fileURLsAreSealed(t *testing.T, open Fresh) {
 	k := job.Key{Provider: job.WeChat, Scope: "env-1", ID: "7"}
-	seen := job.Seen{Phase: job.Succeeded, Status: "success", File: &job.File{URL: secret.New("https://x/?q-signature=canary"), ExpiresAt: time.UnixMilli(1700000000000).UTC()}}
+	seen := job.Observation{Phase: job.Succeeded, Status: "success", File: &job.File{URL: secret.New("https://x/?q-signature=canary"), ExpiresAt: time.UnixMilli(1700000000000).UTC()}}
 	for _, test := range []struct {
 		name string
 		o    store.Options
@@ -146,7 +146,7 @@ func rekeySealsAnew(t *testing.T, open Fresh) {
 	s := open(t, store.Options{Keys: ring(t, old)})
 	k := job.Key{Provider: job.WeChat, Scope: "env-1", ID: "7"}
 	watch(t, s, k)
-	see(t, s, k, job.Seen{Phase: job.Succeeded, Status: "success", File: &job.File{URL: secret.New("https://x/"), ExpiresAt: time.UnixMilli(1)}})
+	see(t, s, k, job.Observation{Phase: job.Succeeded, Status: "success", File: &job.File{URL: secret.New("https://x/"), ExpiresAt: time.UnixMilli(1)}})
 	if err := s.SaveTicket(ctxOf(t), secret.New("ticket@@@1"), time.Now()); err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func found(phase job.Phase, numbers ...int) (page []job.Found) {
 	for _, n := range numbers {
 		k := migrations
 		k.ID = fmt.Sprintf("dts-%05d", n)
-		page = append(page, job.Found{Key: k, Seen: job.Seen{Phase: phase, Status: string(phase)}})
+		page = append(page, job.Found{Key: k, Observation: job.Observation{Phase: phase, Status: string(phase)}})
 	}
 	return page
 }
@@ -41,7 +41,7 @@ func take(t testing.TB, s *store.Store, w job.Sweep, page []job.Found) []job.Cla
 	return claims
 }
 
-func settle(claims []job.Claim, seen job.Seen) (out []job.Outcome) {
+func settle(claims []job.Claim, seen job.Observation) (out []job.Outcome) {
 	for _, c := range claims {
 		out = append(out, job.Settle(c, &seen, nil, c.At))
 	}
@@ -105,7 +105,7 @@ func sweepsFindJobs(t *testing.T, open Fresh) {
 	if again := take(t, s, *w, found(job.Running, 1, 2, 3)); len(again) != 0 {
 		t.Errorf("what is claimed was claimed again: %+v", again)
 	}
-	for _, ok := range record(t, s, settle(claims, job.Seen{Phase: job.Running, Status: "running"})...) {
+	for _, ok := range record(t, s, settle(claims, job.Observation{Phase: job.Running, Status: "running"})...) {
 		if !ok {
 			t.Error("what was found is not recorded")
 		}
@@ -128,7 +128,7 @@ func sweepsLeaveAlone(t *testing.T, s *store.Store, w job.Sweep) {
 	if got := take(t, s, w, found(job.Running, 1, 2, 3)); len(got) != 1 || got[0].Job.Key.ID != "dts-00003" || got[0].Epoch != 2 {
 		t.Errorf("%+v", got)
 	} else {
-		record(t, s, settle(got, job.Seen{Phase: job.Succeeded, Status: "success"})...)
+		record(t, s, settle(got, job.Observation{Phase: job.Succeeded, Status: "success"})...)
 	}
 	if got := take(t, s, w, found(job.Succeeded, 3)); len(got) != 0 {
 		t.Errorf("what rests as it is was claimed: %+v", got)
@@ -173,7 +173,7 @@ func sweepsAreFenced(t *testing.T, open Fresh) {
 	if d, err := s.Discovery(ctxOf(t), migrations.Provider, migrations.Scope); err != nil || d.SweptAt != nil {
 		t.Errorf("a sweep that lost its lease ended: %+v, %v", d, err)
 	}
-	failed := job.Swept(*next, &job.LookError{Kind: job.Forbidden, Code: "UnauthorizedOperation", Message: "no"}, false, next.At)
+	failed := job.Swept(*next, &job.PollError{Kind: job.Forbidden, Code: "UnauthorizedOperation", Message: "no"}, false, next.At)
 	if err := s.EndSweep(ctxOf(t), *next, failed, 200); err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func failuresInARowAreCountedByCode(t *testing.T, open Fresh) {
 				if _, err := s.PollNow(ctxOf(t), k); err != nil {
 					t.Fatal(err)
 				}
-				outcomes = append(outcomes, look(t, s, k, nil, &job.LookError{Kind: job.Transient, Code: step.code, Unlisted: true}, 0))
+				outcomes = append(outcomes, poll(t, s, k, nil, &job.PollError{Kind: job.Transient, Code: step.code, Unlisted: true}, 0))
 			}
 			record(t, s, outcomes...)
 			for _, k := range keys {

@@ -10,28 +10,28 @@ import (
 	"migwatch/internal/store"
 )
 
-// seeAt looks at k once more and records it as seen at another time.
-func seeAt(t testing.TB, s *store.Store, k job.Key, seen job.Seen, after time.Duration) {
+// seeAt polls k once more and records it as seen at another time.
+func seeAt(t testing.TB, s *store.Store, k job.Key, seen job.Observation, after time.Duration) {
 	t.Helper()
 	if _, err := s.PollNow(ctxOf(t), k); err != nil {
 		t.Fatal(err)
 	}
-	if got := record(t, s, look(t, s, k, &seen, nil, after)); !got[0] {
-		t.Fatalf("look at %s was lost", k)
+	if got := record(t, s, poll(t, s, k, &seen, nil, after)); !got[0] {
+		t.Fatalf("the poll of %s was lost", k)
 	}
 }
 
-func failed(message string) job.Seen {
-	return job.Seen{Phase: job.Failed, Status: "finished", Message: message}
+func failed(message string) job.Observation {
+	return job.Observation{Phase: job.Failed, Status: "finished", Message: message}
 }
 
 const day = 24 * time.Hour
 
 // prunable gives a job a history of 6 snapshots and 3 events: 4 snapshots and 2 events are 30 days old.
-func prunable(t testing.TB, s *store.Store, k job.Key, last job.Seen) {
+func prunable(t testing.TB, s *store.Store, k job.Key, last job.Observation) {
 	t.Helper()
 	watch(t, s, k)
-	for i, seen := range []job.Seen{running(1), running(2), failed("first"), failed("second")} {
+	for i, seen := range []job.Observation{running(1), running(2), failed("first"), failed("second")} {
 		seeAt(t, s, k, seen, -30*day+time.Duration(i)*time.Hour)
 	}
 	seeAt(t, s, k, running(3), -time.Hour)

@@ -23,7 +23,7 @@ func listsPageThroughEverything(t *testing.T, open Fresh) {
 	}
 	see1 := claim(t, s, "wechat", 4, time.Minute)
 	for _, c := range see1 {
-		record(t, s, job.Settle(c, &job.Seen{Phase: job.Running, Status: "reading"}, nil, c.At))
+		record(t, s, job.Settle(c, &job.Observation{Phase: job.Running, Status: "reading"}, nil, c.At))
 	}
 	for _, test := range []struct {
 		name string
@@ -119,7 +119,7 @@ func eventsMissNothing(t *testing.T, open Fresh) {
 		all.Go(func() {
 			for i := range each {
 				phase := []job.Phase{job.Running, job.Failed}[i%2]
-				see(t, s, k, job.Seen{Phase: phase, Status: string(phase)})
+				see(t, s, k, job.Observation{Phase: phase, Status: string(phase)})
 			}
 		})
 	}
@@ -231,7 +231,7 @@ func summaryCounts(t *testing.T, open Fresh) {
 		t.Fatal(err)
 	}
 	for _, c := range claim(t, s, key(1).Budget(), 1, time.Minute) {
-		record(t, s, job.Settle(c, nil, &job.LookError{Kind: job.Forbidden, Code: "UnauthorizedOperation"}, c.At))
+		record(t, s, job.Settle(c, nil, &job.PollError{Kind: job.Forbidden, Code: "UnauthorizedOperation"}, c.At))
 	}
 	tick := job.Tick{Claimed: 5, Recorded: 3, Changed: 2, Failed: 1, Released: 1, Due: 9}
 	if err := s.Finish(ctxOf(t), tick, 1500*time.Millisecond); err != nil {

@@ -21,7 +21,7 @@ func claimsAreExclusive(t *testing.T, open Fresh) {
 		t.Fatalf("claimed %d jobs twice", len(got))
 	}
 	if due, err := s.Due(ctxOf(t)); err != nil || due != 0 {
-		t.Errorf("due %d, err %v; what is being looked at is not", due, err)
+		t.Errorf("due %d, err %v; what is being polled is not", due, err)
 	}
 	watch(t, s, key(2))
 	if short := claim(t, s, key(2).Budget(), 10, time.Millisecond); len(short) != 1 {
@@ -108,8 +108,8 @@ func recordKeepsHistory(t *testing.T, open Fresh) {
 	s := open(t, store.Options{})
 	k := job.Key{Provider: job.WeChat, Scope: "env-1", ID: "100071736"}
 	watch(t, s, k)
-	end := job.Seen{Phase: job.Partial, Status: "success", RecordsSucceeded: ptr[int64](9), RecordsFailed: ptr[int64](1), Message: "导出完成.", RequestID: "rid-5"}
-	for _, seen := range []job.Seen{
+	end := job.Observation{Phase: job.Partial, Status: "success", RecordsSucceeded: ptr[int64](9), RecordsFailed: ptr[int64](1), Message: "导出完成.", RequestID: "rid-5"}
+	for _, seen := range []job.Observation{
 		{Phase: job.Pending, Status: "waiting"}, {Phase: job.Running, Status: "reading"},
 		{Phase: job.Running, Status: "migrating"}, {Phase: job.Running, Status: "migrating", RequestID: "another"}, end,
 	} {
@@ -124,7 +124,7 @@ func recordKeepsHistory(t *testing.T, open Fresh) {
 		}
 	}
 	same(t, "snapshots", got, []string{"1 waiting 1", "2 reading 1", "3 migrating 2", "4 success 1"})
-	same(t, "last seen", list[3].Seen, end)
+	same(t, "last seen", list[3].Observation, end)
 	j := get(t, s, k)
 	same(t, "latest", *j.Latest, list[3])
 	if j.Phase != job.Partial || j.Polling.NextAt != nil || j.Polling.LastError != nil || !j.ChangedAt.Equal(list[3].FirstObservedAt) {
@@ -143,7 +143,7 @@ func recordKeepsHistory(t *testing.T, open Fresh) {
 func recordTwiceIsOnce(t *testing.T, open Fresh) {
 	s := open(t, store.Options{})
 	watch(t, s, key(1))
-	o := look(t, s, key(1), ptr(running(5)), nil, 0)
+	o := poll(t, s, key(1), ptr(running(5)), nil, 0)
 	for range 3 { // an answer to COMMIT may be lost
 		if got := record(t, s, o); !got[0] {
 			t.Fatal("told lost what is recorded")
@@ -255,8 +255,8 @@ func failedLookChangesNoHistory(t *testing.T, open Fresh) {
 	if _, err := s.PollNow(ctxOf(t), key(1)); err != nil {
 		t.Fatal(err)
 	}
-	failure := &job.LookError{Kind: job.Throttled, Code: "RequestLimitExceeded", Message: "slow down", RequestID: "req-1", RetryAfter: time.Second}
-	record(t, s, look(t, s, key(1), nil, failure, 0))
+	failure := &job.PollError{Kind: job.Throttled, Code: "RequestLimitExceeded", Message: "slow down", RequestID: "req-1", RetryAfter: time.Second}
+	record(t, s, poll(t, s, key(1), nil, failure, 0))
 	j := get(t, s, key(1))
 	same(t, "latest", j.Latest, before.Latest)
 	if e := j.Polling.LastError; j.Phase != job.Running || j.Polling.Failures != 1 || e == nil || e.Kind != job.Throttled || e.Code != "RequestLimitExceeded" || e.RequestID != "req-1" {
@@ -289,9 +289,9 @@ func requestsDuringALookWin(t *testing.T, open Fresh) {
 		record(t, s, job.Settle(c, ptr(running(1)), nil, c.At))
 	}
 	if j := get(t, s, key(1)); !j.Paused || j.Polling.NextAt != nil || j.Latest == nil {
-		t.Errorf("paused during a look: %+v", j.Polling)
+		t.Errorf("paused during a poll: %+v", j.Polling)
 	}
 	if got := claim(t, s, key(1).Budget(), 2, time.Minute); len(got) != 1 || got[0].Job.Key != key(2) {
-		t.Errorf("asked for during a look, yet claimed %v", got)
+		t.Errorf("asked for during a poll, yet claimed %v", got)
 	}
 }

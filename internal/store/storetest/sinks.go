@@ -87,7 +87,7 @@ func sinksWaitAndStop(t *testing.T, open Fresh) {
 	s := open(t, store.Options{})
 	keep(t, s, sinkA)
 	watch(t, s, key(1))
-	for _, seen := range []job.Seen{running(1), failed("no"), running(2)} {
+	for _, seen := range []job.Observation{running(1), failed("no"), running(2)} {
 		see(t, s, key(1), seen)
 	}
 	c := claimSink(t, s, time.Minute)

@@ -105,8 +105,8 @@ func claim(t testing.TB, s *store.Store, budget string, n int, lease time.Durati
 	return claims
 }
 
-// look claims k among what is due, gives the rest back, and settles what was seen.
-func look(t testing.TB, s *store.Store, k job.Key, seen *job.Seen, failure error, after time.Duration) job.Outcome {
+// poll claims k among what is due, gives the rest back, and settles what was seen.
+func poll(t testing.TB, s *store.Store, k job.Key, seen *job.Observation, failure error, after time.Duration) job.Outcome {
 	t.Helper()
 	claims := claim(t, s, k.Budget(), 50, time.Minute)
 	mine := slices.IndexFunc(claims, func(c job.Claim) bool { return c.Job.Key == k })
@@ -137,14 +137,14 @@ func record(t testing.TB, s *store.Store, outcomes ...job.Outcome) []bool {
 	return recorded
 }
 
-// see looks at k once more, whatever is due, and records it.
-func see(t testing.TB, s *store.Store, k job.Key, seen job.Seen) {
+// see polls k once more, whatever is due, and records it.
+func see(t testing.TB, s *store.Store, k job.Key, seen job.Observation) {
 	t.Helper()
 	if _, err := s.PollNow(ctxOf(t), k); err != nil {
 		t.Fatal(err)
 	}
-	if got := record(t, s, look(t, s, k, &seen, nil, 0)); !got[0] {
-		t.Fatalf("look at %s was lost", k)
+	if got := record(t, s, poll(t, s, k, &seen, nil, 0)); !got[0] {
+		t.Fatalf("the poll of %s was lost", k)
 	}
 }
 
@@ -177,8 +177,8 @@ func events(t testing.TB, s *store.Store) []job.Event {
 
 func ptr[T any](v T) *T { return &v }
 
-func running(percent int64) job.Seen {
-	return job.Seen{Phase: job.Running, Status: "running", Progress: &percent, RequestID: "r"}
+func running(percent int64) job.Observation {
+	return job.Observation{Phase: job.Running, Status: "running", Progress: &percent, RequestID: "r"}
 }
 
 func same(t testing.TB, what string, got, want any) {

@@ -34,7 +34,7 @@ func fail(t testing.TB, s *store.Store, kind job.Kind, keys ...job.Key) {
 		if _, err := s.PollNow(ctxOf(t), k); err != nil {
 			t.Fatal(err)
 		}
-		record(t, s, look(t, s, k, nil, &job.LookError{Kind: kind, Code: "Refused", Message: "no " + k.ID}, 0))
+		record(t, s, poll(t, s, k, nil, &job.PollError{Kind: kind, Code: "Refused", Message: "no " + k.ID}, 0))
 	}
 }
 
@@ -140,7 +140,7 @@ func Happen(t testing.TB, s *store.Store, n int) {
 		}
 		var outcomes []job.Outcome
 		for _, c := range claims {
-			outcomes = append(outcomes, job.Settle(c, &job.Seen{Phase: job.Failed, Status: "finished"}, nil, c.At))
+			outcomes = append(outcomes, job.Settle(c, &job.Observation{Phase: job.Failed, Status: "finished"}, nil, c.At))
 		}
 		if _, err := s.Record(t.Context(), outcomes); err != nil {
 			t.Fatal(err)

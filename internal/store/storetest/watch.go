@@ -75,7 +75,7 @@ func pollNow(t *testing.T, open Fresh) {
 		t.Errorf("unwatched: %v", err)
 	}
 	watch(t, s, k)
-	see(t, s, k, job.Seen{Phase: job.Succeeded, Status: "success"})
+	see(t, s, k, job.Observation{Phase: job.Succeeded, Status: "success"})
 	if j := get(t, s, k); j.Polling.NextAt != nil {
 		t.Fatalf("a final WeChat job is due at %v", j.Polling.NextAt)
 	}
@@ -96,11 +96,11 @@ func resumedDuringAPollIsNotForgotten(t *testing.T, open Fresh) {
 	s := open(t, store.Options{})
 	k := job.Key{Provider: job.WeChat, Scope: "env-1", ID: "7"}
 	watch(t, s, k)
-	see(t, s, k, job.Seen{Phase: job.Succeeded, Status: "success"})
+	see(t, s, k, job.Observation{Phase: job.Succeeded, Status: "success"})
 	if _, err := s.PollNow(ctxOf(t), k); err != nil {
 		t.Fatal(err)
 	}
-	polled := look(t, s, k, &job.Seen{Phase: job.Running, Status: "migrating"}, nil, 0)
+	polled := poll(t, s, k, &job.Observation{Phase: job.Running, Status: "migrating"}, nil, 0)
 	for _, paused := range []bool{true, false} {
 		if _, _, err := s.Watch(ctxOf(t), k, job.Change{Paused: &paused}); err != nil {
 			t.Fatal(err)
@@ -134,7 +134,7 @@ func unwatchForgets(t *testing.T, open Fresh) {
 		t.Fatal(err)
 	}
 	if got := record(t, s, o); got[0] {
-		t.Error("a look at a forgotten job was recorded")
+		t.Error("a poll of a forgotten job was recorded")
 	}
 	if _, err := s.Unwatch(ctxOf(t), key(1)); !errors.Is(err, job.ErrNotWatched) {
 		t.Errorf("unwatch twice: %v", err)

@@ -118,7 +118,7 @@ function timer(name, target, body, add) {
   const everyMinute = /^\S+ \*( |\/1 )/.test(body.TriggerDesc || '');
   const { Timeout } = target.body;
   if (everyMinute && Timeout >= 60) add(`timeout of ${target.key}`, `${Timeout} is not under the timer's minute, so ticks would always overlap; give 55`);
-  if (Timeout < 20) add(`timeout of ${target.key}`, `${Timeout} leaves no time for a look of 10 s and its recording; give 55`);
+  if (Timeout < 20) add(`timeout of ${target.key}`, `${Timeout} leaves no time for a poll of 10 s and its recording; give 55`);
 }
 
 function url(name, body, add) {

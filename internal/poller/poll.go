@@ -11,21 +11,21 @@ import (
 	"migwatch/internal/job"
 )
 
-// turn is when one look may go on the wire.
+// turn is when one poll may go on the wire.
 type turn struct {
 	at   time.Time
 	late time.Duration // missed by more, the slot is void
 }
 
 var (
-	// errNotBegun keeps a look from the wire: it is given back, not failed.
+	// errNotBegun keeps a poll from the wire: it is given back, not failed.
 	errNotBegun = errors.New("not begun")
-	errTimeout  = errors.New("the look took too long")
+	errTimeout  = errors.New("the poll took too long")
 	errOver     = errors.New("the tick is over")
 )
 
-// look looks at one claimed job and hands on what came of it.
-func (l *lane) look(c job.Claim, claimed time.Time, first turn) {
+// poll polls one claimed job and hands on what came of it.
+func (l *worker) poll(c job.Claim, claimed time.Time, first turn) {
 	if !l.sleep(l.polling, first.at.Add(-lead)) {
 		l.unused(c)
 		return
@@ -46,10 +46,10 @@ func (l *lane) look(c job.Claim, claimed time.Time, first turn) {
 	l.record.add(out)
 }
 
-// settled decides what the look changes. What was seen may be such that deciding panics: the job is then
-// pushed an hour out as one whose look panicked; and lost, should even that panic.
-func (l *lane) settled(c job.Claim, seen *job.Seen, err error, now time.Time) (out job.Outcome, ok bool) {
-	try := func(seen *job.Seen, err error) (broken error) {
+// settled decides what the poll changes. What was seen may be such that deciding panics: the job is then
+// pushed an hour out as one whose poll panicked; and lost, should even that panic.
+func (l *worker) settled(c job.Claim, seen *job.Observation, err error, now time.Time) (out job.Outcome, ok bool) {
+	try := func(seen *job.Observation, err error) (broken error) {
 		defer func() { broken = l.contained(recover(), "settling", c.Job.Key) }()
 		out = settle(c, seen, err, now)
 		return nil
@@ -63,31 +63,31 @@ func (l *lane) settled(c job.Claim, seen *job.Seen, err error, now time.Time) (o
 
 var settle = job.Settle // a test breaks it
 
-// contained makes a failed look of what a panic left, and tells of it; nil where there was none.
-func (l *lane) contained(panicked any, what string, k job.Key) error {
+// contained makes a failed poll of what a panic left, and tells of it; nil where there was none.
+func (l *worker) contained(panicked any, what string, k job.Key) error {
 	if panicked == nil {
 		return nil
 	}
 	// A value may hold a secret; its type and the stack may not.
 	l.Log.Error("a panic was contained", "in", what, "job", k.String(), "panic", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
-	return &job.LookError{Kind: job.Invalid, Code: "panic", Message: "the look broke; the log has the stack"}
+	return &job.PollError{Kind: job.Invalid, Code: "panic", Message: "the poll broke; the log has the stack"}
 }
 
 // watched is the call itself: bounded in time, and contained should it panic.
-func (l *lane) watched(c job.Claim, claimed time.Time, first turn) (seen *job.Seen, err error) {
+func (l *worker) watched(c job.Claim, claimed time.Time, first turn) (seen *job.Observation, err error) {
 	ctx, cancel := context.WithCancelCause(l.ctx)
 	defer cancel(nil)
-	// The end comes as a cancellation and not as a deadline: it says nothing of whom the look asks.
+	// The end comes as a cancellation and not as a deadline: it says nothing of whom the poll asks.
 	defer context.AfterFunc(l.polling, func() { cancel(errOver) })()
 	slow := time.AfterFunc(time.Until(first.at)+l.Timeout, func() { cancel(errTimeout) })
 	defer slow.Stop()
 	defer func() {
-		if broken := l.contained(recover(), "a look", c.Job.Key); broken != nil {
+		if broken := l.contained(recover(), "a poll", c.Job.Key); broken != nil {
 			seen, err = nil, broken
 		}
 	}()
-	pass := &gate{lane: l, claimed: claimed, next: first, slow: slow}
-	got, err := l.looker.Look(ctx, c.Job, pass.wait)
+	pass := &gate{worker: l, claimed: claimed, next: first, slow: slow}
+	got, err := l.upstream.Poll(ctx, c.Job, pass.wait)
 	l.window.answered(pass.sent, time.Now())
 	if err == nil {
 		return &got, nil
@@ -96,16 +96,16 @@ func (l *lane) watched(c job.Claim, claimed time.Time, first turn) (seen *job.Se
 	over := errors.Is(cause, errOver)
 	switch {
 	case pass.passed && (over || errors.Is(cause, errTimeout)):
-		return nil, &job.LookError{Kind: job.Transient, Code: "timeout", Message: "no whole answer in the time a look may take", Err: cause}
+		return nil, &job.PollError{Kind: job.Transient, Code: "timeout", Message: "no whole answer in the time a poll may take", Err: cause}
 	case over:
 		return nil, errNotBegun
 	}
 	return nil, err
 }
 
-// gate lets one look's calls through, each at a slot of its own.
+// gate lets one poll's calls through, each at a slot of its own.
 type gate struct {
-	*lane
+	*worker
 	claimed time.Time
 	next    turn
 	used    bool // next was used
@@ -146,7 +146,7 @@ func (g *gate) wait(ctx context.Context) error {
 
 // turn waits for the slot and for the window; false when the slot is missed by then.
 func (g *gate) turn(ctx context.Context) (bool, error) {
-	g.window.answered(g.sent, time.Now()) // a call before this one, of the same look
+	g.window.answered(g.sent, time.Now()) // a call before this one, of the same poll
 	for at := g.next.at; ; at = g.window.free(time.Now()) {
 		if !g.sleep(ctx, at) || g.isRefused(g.budget, g.next.at) {
 			return false, errNotBegun
@@ -161,14 +161,14 @@ func (g *gate) turn(ctx context.Context) (bool, error) {
 	}
 }
 
-// refused tells of a failed look, and slows the whole budget where the upstream asks for it.
-func (l *lane) refused(out job.Outcome) {
+// refused tells of a failed poll, and slows the whole budget where the upstream asks for it.
+func (l *worker) refused(out job.Outcome) {
 	e := out.Err
 	level := slog.LevelDebug
 	if _, told := l.warned.LoadOrStore(string(out.Job.Key.Provider)+" "+string(e.Kind)+" "+e.Code, true); !told {
 		level = slog.LevelWarn // the first of its kind in this tick speaks for the others
 	}
-	l.Log.Log(l.ctx, level, "a look failed", "job", out.Job.Key.String(), "kind", string(e.Kind), "code", e.Code,
+	l.Log.Log(l.ctx, level, "a poll failed", "job", out.Job.Key.String(), "kind", string(e.Kind), "code", e.Code,
 		"message", e.Message, "request_id", e.RequestID, "next_at", out.Job.Polling.NextAt)
 	if e.Narrow {
 		return

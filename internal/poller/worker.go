@@ -11,36 +11,36 @@ import (
 )
 
 const (
-	atOnce    = 64                     // looks of one lane under way, at most
+	atOnce    = 64                     // polls of one worker under way, at most
 	ahead     = 400 * time.Millisecond // a batch is this much of the budget: little is lost with its holder
 	mostBatch = 100
-	lead      = 250 * time.Millisecond // a look's connection is made this long before its slot
+	lead      = 250 * time.Millisecond // a poll's connection is made this long before its slot
 )
 
-// lane looks at the due jobs of one budget, at the budget's pace.
-type lane struct {
+// worker polls the due jobs of one budget, at the budget's pace.
+type worker struct {
 	*tick
-	budget string
-	looker Looker
-	pace   job.Pace
-	batch  int
-	window *window
-	again  time.Time      // when the list is to be gone through again; zero: not for now
-	looks  chan struct{}  // a place for each look under way
-	open   sync.WaitGroup // looks under way
+	budget   string
+	upstream Upstream
+	pace     job.Pace
+	batch    int
+	window   *window
+	again    time.Time      // when the list is to be gone through again; zero: not for now
+	polls    chan struct{}  // a place for each poll under way
+	open     sync.WaitGroup // polls under way
 
 	mu    sync.Mutex
-	spare []job.Claim // that were not looked at
+	spare []job.Claim // that were not polled
 }
 
-func newLane(t *tick, budget string, looker Looker, rate float64) *lane {
+func newWorker(t *tick, budget string, upstream Upstream, rate float64) *worker {
 	batch := min(max(int(rate*ahead.Seconds()), 1), mostBatch)
-	return &lane{tick: t, budget: budget, looker: looker, pace: job.PaceOf(rate), batch: batch, window: newWindow(rate), looks: make(chan struct{}, atOnce)}
+	return &worker{tick: t, budget: budget, upstream: upstream, pace: job.PaceOf(rate), batch: batch, window: newWindow(rate), polls: make(chan struct{}, atOnce)}
 }
 
 // run works until nothing is due, no slot is near, or the time is over. A database that fails meanwhile
-// ends nothing: while there is time, the lane backs off and asks again.
-func (l *lane) run() {
+// ends nothing: while there is time, the worker backs off and asks again.
+func (l *worker) run() {
 	defer l.giveBackSpare()
 	defer l.open.Wait()
 	if !l.sweep() {
@@ -64,21 +64,21 @@ func (l *lane) run() {
 	}
 }
 
-// isListDue reports whether the list tells of a hundred jobs again what would be asked one by one: the lane ends, and the
+// isListDue reports whether the list tells of a hundred jobs again what would be asked one by one: the worker ends, and the
 // next one begins with the list.
-func (l *lane) isListDue() bool { return !l.again.IsZero() && time.Now().After(l.again) }
+func (l *worker) isListDue() bool { return !l.again.IsZero() && time.Now().After(l.again) }
 
-// newBackOff is how long a lane waits after a database's failures in a row.
+// newBackOff is how long a worker waits after a database's failures in a row.
 func newBackOff() *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval, b.MaxInterval = 100*time.Millisecond, 5*time.Second
 	return b
 }
 
-// send has claims looked at, each at a slot of its own: as many at a time as a reservation gives. It is
+// send has claims polled, each at a slot of its own: as many at a time as a reservation gives. It is
 // false when there are no slots any more for the rest. claimed is by this clock what each claim's At is by the
 // store's.
-func (l *lane) send(claims []job.Claim, claimed time.Time) bool {
+func (l *worker) send(claims []job.Claim, claimed time.Time) bool {
 	for len(claims) > 0 {
 		slots, ok := l.reserve(l.polling, len(claims), claimed)
 		if !ok {
@@ -86,10 +86,10 @@ func (l *lane) send(claims []job.Claim, claimed time.Time) bool {
 			return false
 		}
 		for i, c := range claims[:slots.N] {
-			l.looks <- struct{}{}
+			l.polls <- struct{}{}
 			l.open.Go(func() {
-				defer func() { <-l.looks }()
-				l.look(c, claimed, turn{at: slots.At(i), late: slots.Late})
+				defer func() { <-l.polls }()
+				l.poll(c, claimed, turn{at: slots.At(i), late: slots.Late})
 			})
 		}
 		claims = claims[slots.N:]
@@ -103,8 +103,8 @@ func (l *lane) send(claims []job.Claim, claimed time.Time) bool {
 }
 
 // places waits until a whole batch may be under way.
-func (l *lane) places() bool {
-	for len(l.looks)+l.batch > max(cap(l.looks), l.batch) {
+func (l *worker) places() bool {
+	for len(l.polls)+l.batch > max(cap(l.polls), l.batch) {
 		if !l.sleep(l.polling, time.Now().Add(20*time.Millisecond)) {
 			return false
 		}
@@ -114,7 +114,7 @@ func (l *lane) places() bool {
 
 // reserve takes up to n slots, at least one, that are near enough for claims of that instant; false when
 // there are none, or the time is over.
-func (l *lane) reserve(ctx context.Context, n int, claimed time.Time) (job.Slots, bool) {
+func (l *worker) reserve(ctx context.Context, n int, claimed time.Time) (job.Slots, bool) {
 	wait := newBackOff()
 	for {
 		horizon := l.horizon(claimed)
@@ -137,8 +137,8 @@ func (l *lane) reserve(ctx context.Context, n int, claimed time.Time) (job.Slots
 	}
 }
 
-// unused keeps claims that were not looked at until the lane gives them back.
-func (l *lane) unused(claims ...job.Claim) {
+// unused keeps claims that were not polled until the worker gives them back.
+func (l *worker) unused(claims ...job.Claim) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.spare = append(l.spare, claims...)
@@ -146,7 +146,7 @@ func (l *lane) unused(claims ...job.Claim) {
 
 // giveBackSpare gives the claims back as they were, all in one call. It may take a little of the
 // reserve, and leaves the rest to recording.
-func (l *lane) giveBackSpare() {
+func (l *worker) giveBackSpare() {
 	if len(l.spare) == 0 {
 		return
 	}
@@ -163,7 +163,7 @@ func (l *lane) giveBackSpare() {
 }
 
 // briefly bounds what is written beside the records.
-func (l *lane) briefly() (context.Context, context.CancelFunc) {
+func (l *worker) briefly() (context.Context, context.CancelFunc) {
 	until := time.Now().Add(writeTime)
 	if until.After(l.giveBack) {
 		until = l.giveBack
