@@ -3,7 +3,6 @@ package store
 import (
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"migwatch/internal/job"
 )
@@ -27,26 +26,10 @@ type lagDoc struct {
 	At        int64  `json:"at"`
 }
 
-func millisIf(t *time.Time) *int64 {
-	if t == nil {
-		return nil
-	}
-	ms := millis(*t)
-	return &ms
-}
-
-func instantIf(ms *int64) *time.Time {
-	if ms == nil {
-		return nil
-	}
-	t := instant(*ms)
-	return &t
-}
-
 // aboutOf is the column's value; nil where there is nothing to tell.
 func aboutOf(j job.Job) (any, error) {
 	a := j.About
-	doc := aboutDoc{Name: a.Name, Created: millisIf(a.CreatedAt), Started: millisIf(a.StartedAt), Ended: millisIf(a.EndedAt), Version: a.Version, ETA: millisIf(j.ETA)}
+	doc := aboutDoc{Name: a.Name, Created: millisOrNil(a.CreatedAt), Started: millisOrNil(a.StartedAt), Ended: millisOrNil(a.EndedAt), Version: a.Version, ETA: millisOrNil(j.ETA)}
 	if a.Lag != nil {
 		doc.Lag = &lagDoc{a.Lag.Seconds, a.Lag.Megabytes, millis(a.Lag.At)}
 	}
@@ -62,25 +45,28 @@ func aboutOf(j job.Job) (any, error) {
 
 // tellAbout puts the column's value into j.
 func tellAbout(j *job.Job, column string) error {
+	if column == "" {
+		return nil
+	}
 	var doc aboutDoc
 	if err := json.Unmarshal([]byte(column), &doc); err != nil {
 		return fmt.Errorf("read about of %s: %w", j.Key, err)
 	}
-	j.About = job.About{Name: doc.Name, CreatedAt: instantIf(doc.Created), StartedAt: instantIf(doc.Started), EndedAt: instantIf(doc.Ended), Version: doc.Version}
+	j.About = job.About{Name: doc.Name, CreatedAt: instantOrNil(doc.Created), StartedAt: instantOrNil(doc.Started), EndedAt: instantOrNil(doc.Ended), Version: doc.Version}
 	if doc.Lag != nil {
 		j.About.Lag = &job.Lag{Seconds: doc.Lag.Seconds, Megabytes: doc.Lag.Megabytes, At: instant(doc.Lag.At)}
 	}
 	for _, p := range doc.Pace {
 		j.Pace = append(j.Pace, job.Point{At: instant(p[0]), Progress: p[1]})
 	}
-	j.ETA = instantIf(doc.ETA)
+	j.ETA = instantOrNil(doc.ETA)
 	return nil
 }
 
 // lagOf is the column lag_seconds.
-func lagOf(j job.Job) any {
+func lagOf(j job.Job) *int64 {
 	if j.About.Lag == nil {
 		return nil
 	}
-	return valueOrNil(j.About.Lag.Seconds)
+	return j.About.Lag.Seconds
 }

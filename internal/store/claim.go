@@ -18,24 +18,18 @@ const maxIDs = 500
 // Budgets names the budgets that have due jobs, and how long until each has a free slot: long where an
 // upstream's refusal pushed it.
 func (s *Store) Budgets(ctx context.Context) (map[string]time.Duration, error) {
-	due := map[string]time.Duration{}
-	err := s.query(ctx, func(db *gorm.DB) error {
-		rows, err := db.Raw(s.d.sql(budgetsSelect)).Rows()
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		clear(due)
-		for rows.Next() {
-			var name string
-			var wait int64
-			if err := rows.Scan(&name, &wait); err != nil {
-				return err
-			}
-			due[name] = max(0, time.Duration(wait)*time.Millisecond)
-		}
-		return rows.Err()
-	})
+	type waits struct {
+		name string
+		ms   int64
+	}
+	list, err := read(ctx, s, func(row scanner) (w waits, err error) {
+		err = row.Scan(&w.name, &w.ms)
+		return w, err
+	}, budgetsSelect)
+	due := make(map[string]time.Duration, len(list))
+	for _, w := range list {
+		due[w.name] = max(0, time.Duration(w.ms)*time.Millisecond)
+	}
 	return due, err
 }
 
@@ -61,9 +55,7 @@ func (s *Store) Claim(ctx context.Context, budget string, n int, lease time.Dura
 		return nil, err
 	}
 	token := randomHex(8)
-	err = s.exec(ctx, func(db *gorm.DB) error {
-		return db.Exec(s.d.sql(claimUpdate), lease.Milliseconds(), token, ids).Error
-	})
+	_, err = s.do(ctx, claimUpdate, lease.Milliseconds(), token, ids)
 	var claims []job.Claim
 	if err == nil {
 		claims, err = s.claimed(ctx, token, ids)
@@ -83,23 +75,7 @@ const candidatesSelect = `SELECT id FROM (SELECT id FROM jobs WHERE budget = ? A
 // candidates are due jobs, the longest due first, drawn from more than are wanted: pollers that come
 // at the same moment shall not all ask for the same.
 func (s *Store) candidates(ctx context.Context, budget string, n int) ([]int64, error) {
-	var ids []int64
-	err := s.query(ctx, func(db *gorm.DB) error {
-		ids = ids[:0]
-		rows, err := db.Raw(s.d.sql(candidatesSelect), budget, 4*n, budget, n).Rows()
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var id int64
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
-			ids = append(ids, id)
-		}
-		return rows.Err()
-	})
+	ids, err := read(ctx, s, value[int64], candidatesSelect, budget, 4*n, budget, n)
 	if err != nil {
 		return nil, fmt.Errorf("claim %s: %w", budget, err)
 	}
@@ -115,38 +91,21 @@ const claimedSelect = `SELECT ` + jobColumns + `, {now}` + jobTables + `WHERE jo
 // the two would keep everybody from these rows.
 func (s *Store) claimed(ctx context.Context, token string, ids []int64) ([]job.Claim, error) {
 	var claims []job.Claim
-	err := s.exec(ctx, func(db *gorm.DB) error { // on the writer: a replica may not have it yet
-		rows, err := db.Raw(s.d.sql(claimedSelect), ids, token).Rows()
-		if err != nil {
-			return err
-		}
-		claims, err = s.scanClaims(rows, token)
+	err := s.exec(ctx, func(db *gorm.DB) (err error) { // on the writer: a replica may not have it yet
+		claims, err = collect(db, s, s.scanClaim(token), claimedSelect, ids, token)
 		return err
 	})
 	return claims, err
 }
 
-// scanClaims reads jobColumns and the database's time.
-func (s *Store) scanClaims(rows rowsScanner, token string) (claims []job.Claim, err error) {
-	defer func() { _ = rows.Close() }() // Err says what Close could
-	for rows.Next() {
+// scanClaim reads jobColumns and the database's time.
+func (s *Store) scanClaim(token string) func(scanner) (job.Claim, error) {
+	return func(rows scanner) (job.Claim, error) {
 		var now int64
 		r, err := s.scanJob(withExtra{rows, &now})
-		if err != nil {
-			return nil, err
-		}
-		claims = append(claims, job.Claim{Row: r.id, Job: r.job, Epoch: r.epoch, Token: token, At: instant(now), Until: instant(r.leaseUntil)})
+		return job.Claim{Row: r.id, Job: r.job, Epoch: r.epoch, Token: token, At: instant(now), Until: instant(r.leaseUntil)}, err
 	}
-	return claims, rows.Err()
 }
-
-// withExtra scans one column more than jobColumns.
-type withExtra struct {
-	scanner
-	extra any
-}
-
-func (w withExtra) Scan(into ...any) error { return w.scanner.Scan(append(into, w.extra)...) }
 
 // Release gives back jobs that were claimed and not polled, as they were. It says how many were
 // still held.
@@ -159,11 +118,8 @@ func (s *Store) Release(ctx context.Context, claims []job.Claim) (int64, error) 
 		}
 		for token, ids := range byToken {
 			slices.Sort(ids)
-			err := s.exec(ctx, func(db *gorm.DB) error {
-				done := db.Exec(`UPDATE jobs SET lease_until = 0, claim = '' WHERE id IN ? AND claim = ? AND lease_until > 0`, ids, token)
-				released += done.RowsAffected
-				return done.Error
-			})
+			n, err := s.do(ctx, `UPDATE jobs SET lease_until = 0, claim = '' WHERE id IN ? AND claim = ? AND lease_until > 0`, ids, token)
+			released += n
 			if err != nil {
 				return released, fmt.Errorf("release: %w", err)
 			}

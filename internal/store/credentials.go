@@ -74,19 +74,8 @@ func (s *Store) credential(ctx context.Context, name string) (plain secret.Text,
 	}
 	var sealed string
 	err = s.exec(ctx, func(db *gorm.DB) error { // on the writer: what was swapped must be seen
-		sealed, version, changed = "", 0, 0
-		rows, err := db.Raw(s.d.sql(`SELECT COALESCE(c.sealed, ''), COALESCE(c.version, 0), COALESCE(c.changed_at, 0), {clock}
-			FROM (SELECT 1 AS one) o LEFT JOIN credentials c ON c.name = ?`), name).Rows()
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			if err := rows.Scan(&sealed, &version, &changed, &now); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
+		return s.singleIn(db, []any{&sealed, &version, &changed, &now}, `SELECT COALESCE(c.sealed, ''), COALESCE(c.version, 0), COALESCE(c.changed_at, 0), {clock}
+			FROM (SELECT 1 AS one) o LEFT JOIN credentials c ON c.name = ?`, name)
 	})
 	if err != nil {
 		return secret.Text{}, 0, 0, 0, fmt.Errorf("read %s: %w", name, err)
@@ -107,24 +96,19 @@ func (s *Store) swap(ctx context.Context, name string, version int64, plain secr
 	if err != nil {
 		return false, fmt.Errorf("seal %s: %w", name, err)
 	}
-	var swapped bool
-	err = s.exec(ctx, func(db *gorm.DB) error {
-		if version == 0 {
-			err := db.Exec(`INSERT INTO credentials (name, sealed, version, changed_at) VALUES (?, ?, 1, ?)`, name, sealed, at).Error
-			swapped = err == nil
-			if duplicate(err) {
-				return nil
-			}
-			return err
+	var n int64
+	if version == 0 {
+		n, err = s.do(ctx, `INSERT INTO credentials (name, sealed, version, changed_at) VALUES (?, ?, 1, ?)`, name, sealed, at)
+		if duplicate(err) {
+			return false, nil
 		}
-		done := db.Exec(`UPDATE credentials SET sealed = ?, version = version + 1, changed_at = ? WHERE name = ? AND version = ?`, sealed, at, name, version)
-		swapped = done.RowsAffected > 0
-		return done.Error
-	})
+	} else {
+		n, err = s.do(ctx, `UPDATE credentials SET sealed = ?, version = version + 1, changed_at = ? WHERE name = ? AND version = ?`, sealed, at, name, version)
+	}
 	if err != nil {
 		return false, fmt.Errorf("keep %s: %w", name, err)
 	}
-	return swapped, nil
+	return n > 0, nil
 }
 
 // Rekey seals anew, with the first key, all that another key sealed. It says how many values that
@@ -151,7 +135,7 @@ func (s *Store) Rekey(ctx context.Context) (done, lost int, err error) {
 func (s *Store) rekeyCredential(ctx context.Context, name string) (done, lost int, err error) {
 	var sealed string
 	err = s.exec(ctx, func(db *gorm.DB) error {
-		return db.Raw(`SELECT COALESCE(MAX(sealed), '') FROM credentials WHERE name = ?`, name).Row().Scan(&sealed)
+		return s.singleIn(db, []any{&sealed}, `SELECT COALESCE(MAX(sealed), '') FROM credentials WHERE name = ?`, name)
 	})
 	if err != nil || sealed == "" || !s.keys.NeedsRekey(sealed) {
 		return 0, 0, err
@@ -160,11 +144,9 @@ func (s *Store) rekeyCredential(ctx context.Context, name string) (done, lost in
 	if err != nil {
 		return 0, 1, nil //nolint:nilerr // what no key opens is counted, and left for a key that may come back
 	}
-	err = s.exec(ctx, func(db *gorm.DB) error {
-		// Not the ticket's age, nor the tokens' version: what they say is the same. Whoever changed it
-		// meanwhile sealed it with the first key already.
-		return db.Exec(`UPDATE credentials SET sealed = ? WHERE name = ? AND sealed = ?`, again, name, sealed).Error
-	})
+	// Not the ticket's age, nor the tokens' version: what they say is the same. Whoever changed it
+	// meanwhile sealed it with the first key already.
+	_, err = s.do(ctx, `UPDATE credentials SET sealed = ? WHERE name = ? AND sealed = ?`, again, name, sealed)
 	return 1, 0, err
 }
 
@@ -183,36 +165,26 @@ func (s *Store) rekeyFiles(ctx context.Context, after int64) (last int64, done, 
 		k      job.Key
 		sealed string
 	}
-	last = after
-	var stale []row
-	err = s.exec(ctx, func(db *gorm.DB) error {
-		stale = stale[:0]
-		rows, err := db.Raw(`SELECT id, provider, scope, job_id, file_url FROM jobs WHERE id > ? ORDER BY id LIMIT ?`, after, maxIDs).Rows()
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var r row
-			if err := rows.Scan(&r.id, &r.k.Provider, &r.k.Scope, &r.k.ID, &r.sealed); err != nil {
-				return err
-			}
-			last = r.id
-			if r.sealed != "" && s.keys.NeedsRekey(r.sealed) {
-				stale = append(stale, r)
-			}
-		}
-		return rows.Err()
+	var list []row
+	err = s.exec(ctx, func(db *gorm.DB) (err error) {
+		list, err = collect(db, s, func(rows scanner) (r row, err error) {
+			err = rows.Scan(&r.id, &r.k.Provider, &r.k.Scope, &r.k.ID, &r.sealed)
+			return r, err
+		}, `SELECT id, provider, scope, job_id, file_url FROM jobs WHERE id > ? ORDER BY id LIMIT ?`, after, maxIDs)
+		return err
 	})
-	for _, r := range stale {
+	last = after
+	for _, r := range list {
+		if last = r.id; r.sealed == "" || !s.keys.NeedsRekey(r.sealed) {
+			continue
+		}
 		again, openErr := s.reseal(r.sealed, "jobs", r.k.String())
 		if openErr != nil {
 			lost++
 			continue
 		}
-		err = errors.Join(err, s.exec(ctx, func(db *gorm.DB) error {
-			return db.Exec(`UPDATE jobs SET file_url = ? WHERE id = ? AND file_url = ?`, again, r.id, r.sealed).Error
-		}))
+		_, doErr := s.do(ctx, `UPDATE jobs SET file_url = ? WHERE id = ? AND file_url = ?`, again, r.id, r.sealed)
+		err = errors.Join(err, doErr)
 		done++
 	}
 	return last, done, lost, err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"regexp"
 	"strings"
 	"time"
 
@@ -57,51 +58,48 @@ func badURL(reason string) error {
 	return &job.NotReadyError{Reason: "MIGWATCH_DATABASE_URL " + reason}
 }
 
+// rowsUpdate is an UPDATE of many rows of a table, each by values of its own. Where set or where has {i name} or
+// {t name}, each row gives an integer or a text, in that order. A name is no column's, so that a column needs no table.
+type rowsUpdate struct{ table, set, where string }
+
+var given = regexp.MustCompile(`{([it]) (\w+)}`)
+
+// update is the statement for n rows. For one it is a plain UPDATE, which MariaDB runs in half the time of a join.
+func (u rowsUpdate) update(d dialect, n int) string {
+	if n == 1 {
+		set := strings.ReplaceAll(given.ReplaceAllString(u.set, "{$1}"), "{i}", "{integer}")
+		return "UPDATE " + u.table + " SET " + strings.ReplaceAll(set, "{t}", "?") + " WHERE " + given.ReplaceAllString(u.where, "?")
+	}
+	var kinds string
+	var names []string
+	for _, g := range given.FindAllStringSubmatch(u.set+u.where, -1) {
+		kinds, names = kinds+g[1], append(names, "v_"+g[2])
+	}
+	set, where := given.ReplaceAllString(u.set, "v.v_$2"), given.ReplaceAllString(u.where, "v.v_$2")
+	if d.join {
+		return "UPDATE " + u.table + " JOIN (" + d.derived(n, kinds, names...) + ") v ON " + where + " SET " + set
+	}
+	return "UPDATE " + u.table + " SET " + set + " FROM (" + d.derived(n, kinds, names...) + ") v WHERE " + where
+}
+
 // derived is a table of n rows made of parameters, for joins. kinds has a letter per column: i for an
 // integer, t for a text. UNION ALL is the one form that every engine takes; PostgreSQL plans each part
 // of it by itself, so there a list of VALUES costs half as much.
 func (d dialect) derived(n int, kinds string, columns ...string) string {
-	between, before, after := " UNION ALL ", "SELECT ", ""
-	var b strings.Builder
-	if d.values {
-		between, before, after = ",", "(", ")"
-		b.WriteString("SELECT * FROM (VALUES ")
-	}
-	for row := range n {
-		if row > 0 {
-			b.WriteString(between)
+	var first []string // says of what types the columns are
+	for i, column := range columns {
+		cell := d.text
+		if kinds[i] == 'i' {
+			cell = d.integer
 		}
-		b.WriteString(before)
-		for i, column := range columns {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			switch {
-			case row > 0:
-				b.WriteByte('?')
-				continue
-			case kinds[i] == 'i':
-				b.WriteString(d.integer)
-			default:
-				b.WriteString(d.text)
-			}
-			if !d.values {
-				b.WriteString(" AS " + column)
-			}
+		if !d.values {
+			cell += " AS " + column
 		}
-		b.WriteString(after)
+		first = append(first, cell)
 	}
+	row := "?" + strings.Repeat(",?", len(columns)-1)
 	if d.values {
-		b.WriteString(") AS given(" + strings.Join(columns, ",") + ")")
+		return "SELECT * FROM (VALUES (" + strings.Join(first, ",") + ")" + strings.Repeat(",("+row+")", n-1) + ") AS given(" + strings.Join(columns, ",") + ")"
 	}
-	return b.String()
-}
-
-// updateFrom is an UPDATE of table by the rows of a derived table v. The columns of v have names that
-// table has not, so that set may name a column of table alone.
-func (d dialect) updateFrom(table, derived, on, set string) string {
-	if d.join {
-		return "UPDATE " + table + " JOIN (" + derived + ") v ON " + on + " SET " + set
-	}
-	return "UPDATE " + table + " SET " + set + " FROM (" + derived + ") v WHERE " + on
+	return "SELECT " + strings.Join(first, ",") + strings.Repeat(" UNION ALL SELECT "+row, n-1)
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
@@ -37,31 +36,27 @@ type discoveryRow struct {
 	discovery        job.Discovery
 }
 
-func scanDiscovery(rows scanner, extra ...any) (r discoveryRow, err error) {
+func scanDiscovery(rows scanner) (r discoveryRow, err error) {
 	d, failure := &r.discovery, job.Failure{}
 	var watched int64
-	var swept, whole, next, attempt, failed sql.NullInt64
-	err = rows.Scan(append([]any{&r.id, &d.Provider, &d.Scope, &d.Paused, &d.Finished, &watched, &swept, &whole, &next, &attempt,
-		&d.Polling.Failures, &failure.Kind, &failure.Code, &failure.Message, &failure.RequestID, &failed, &failure.Repeats, &r.place, &r.epoch, &d.Jobs}, extra...)...)
+	var swept, whole, next, attempt, failed *int64
+	err = rows.Scan(&r.id, &d.Provider, &d.Scope, &d.Paused, &d.Finished, &watched, &swept, &whole, &next, &attempt,
+		&d.Polling.Failures, &failure.Kind, &failure.Code, &failure.Message, &failure.RequestID, &failed, &failure.Repeats, &r.place, &r.epoch, &d.Jobs)
 	d.WatchedAt, d.SweptAt, d.WholeAt = instant(watched), instantOrNil(swept), instantOrNil(whole)
-	d.Polling.NextAt, d.Polling.LastAttemptAt = instantOrNil(next), instantOrNil(attempt)
-	if failure.Kind != "" {
-		failure.At = instant(failed.Int64)
-		d.Polling.LastError = &failure
-	}
+	d.Polling.NextAt, d.Polling.LastAttemptAt, d.Polling.LastError = instantOrNil(next), instantOrNil(attempt), failureOrNil(failure, failed)
 	return r, err
 }
 
 // Discoveries lists what is watched as a whole.
 func (s *Store) Discoveries(ctx context.Context) ([]job.Discovery, error) {
-	found, err := s.discoveries(ctx, func(db *gorm.DB) (*sql.Rows, error) {
-		return s.rows(db, `SELECT `+discoveryColumns+` FROM discoveries d ORDER BY d.provider, d.scope`)
-	})
-	list := make([]job.Discovery, len(found))
-	for i, r := range found {
-		list[i] = r.discovery
+	list, err := read(ctx, s, func(rows scanner) (job.Discovery, error) {
+		r, err := scanDiscovery(rows)
+		return r.discovery, err
+	}, `SELECT `+discoveryColumns+` FROM discoveries d ORDER BY d.provider, d.scope`)
+	if err != nil {
+		return nil, fmt.Errorf("read discoveries: %w", err)
 	}
-	return list, err
+	return list, nil
 }
 
 // Discovery is one of them; job.ErrNotDiscovered where there is none.
@@ -71,40 +66,14 @@ func (s *Store) Discovery(ctx context.Context, p job.Provider, scope string) (jo
 }
 
 func (s *Store) findDiscovery(ctx context.Context, p job.Provider, scope string) (discoveryRow, error) {
-	found, err := s.discoveries(ctx, func(db *gorm.DB) (*sql.Rows, error) {
-		return s.rows(db, `SELECT `+discoveryColumns+` FROM discoveries d WHERE d.provider = ? AND d.scope = ?`, string(p), scope)
-	})
+	found, err := read(ctx, s, scanDiscovery, `SELECT `+discoveryColumns+` FROM discoveries d WHERE d.provider = ? AND d.scope = ?`, string(p), scope)
 	switch {
 	case err != nil:
-		return discoveryRow{}, err
+		return discoveryRow{}, fmt.Errorf("read the discovery %s/%s: %w", p, scope, err)
 	case len(found) == 0:
 		return discoveryRow{}, job.ErrNotDiscovered
 	}
 	return found[0], nil
-}
-
-func (s *Store) discoveries(ctx context.Context, ask func(db *gorm.DB) (*sql.Rows, error)) ([]discoveryRow, error) {
-	var list []discoveryRow
-	err := s.query(ctx, func(db *gorm.DB) error {
-		list = nil
-		rows, err := ask(db)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			r, err := scanDiscovery(rows)
-			if err != nil {
-				return err
-			}
-			list = append(list, r)
-		}
-		return rows.Err()
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read discoveries: %w", err)
-	}
-	return list, nil
 }
 
 // Discover begins to watch a place as a whole, due at once, or changes what is set about it. created tells which.
@@ -146,33 +115,28 @@ func (s *Store) beginDiscovery(ctx context.Context, p job.Provider, scope string
 }
 
 func (s *Store) changeDiscovery(ctx context.Context, row discoveryRow, c job.DiscoveryChange) error {
-	return s.exec(ctx, func(db *gorm.DB) error {
-		if c.Finished != nil && *c.Finished != row.discovery.Finished {
-			// What was finished before is listed anew at once.
-			err := db.Exec(s.d.sql(`UPDATE discoveries SET finished = ?, whole_at = NULL, place = 0, next_at = CASE WHEN paused = 1 THEN NULL ELSE {now} END WHERE id = ?`), flag(*c.Finished), row.id).Error
-			if err != nil {
-				return err
-			}
+	if c.Finished != nil && *c.Finished != row.discovery.Finished {
+		// What was finished before is listed anew at once.
+		_, err := s.do(ctx, `UPDATE discoveries SET finished = ?, whole_at = NULL, place = 0, next_at = CASE WHEN paused = 1 THEN NULL ELSE {now} END WHERE id = ?`, flag(*c.Finished), row.id)
+		if err != nil {
+			return err
 		}
-		switch {
-		case c.Paused == nil:
-			return nil
-		case *c.Paused:
-			return db.Exec(`UPDATE discoveries SET paused = 1, next_at = NULL WHERE id = ? AND paused = 0`, row.id).Error
-		}
-		return db.Exec(s.d.sql(`UPDATE discoveries SET paused = 0, next_at = {now} WHERE id = ? AND paused = 1`), row.id).Error
-	})
+	}
+	var err error
+	switch {
+	case c.Paused == nil:
+	case *c.Paused:
+		_, err = s.do(ctx, `UPDATE discoveries SET paused = 1, next_at = NULL WHERE id = ? AND paused = 0`, row.id)
+	default:
+		_, err = s.do(ctx, `UPDATE discoveries SET paused = 0, next_at = {now} WHERE id = ? AND paused = 1`, row.id)
+	}
+	return err
 }
 
 // Undiscover ends a discovery; the jobs that it found stay watched.
 func (s *Store) Undiscover(ctx context.Context, p job.Provider, scope string) error {
-	gone := false
-	err := s.exec(ctx, func(db *gorm.DB) error {
-		done := db.Exec(`DELETE FROM discoveries WHERE provider = ? AND scope = ?`, string(p), scope)
-		gone = gone || done.RowsAffected > 0
-		return done.Error
-	})
-	if err == nil && !gone {
+	n, err := s.do(ctx, `DELETE FROM discoveries WHERE provider = ? AND scope = ?`, string(p), scope)
+	if err == nil && n == 0 {
 		err = job.ErrNotDiscovered
 	}
 	return err

@@ -5,21 +5,17 @@ import (
 	"fmt"
 	"time"
 
-	"gorm.io/gorm"
-
 	"migwatch/internal/job"
 )
 
 // Finish remembers what a tick did.
 func (s *Store) Finish(ctx context.Context, t job.Tick, elapsed time.Duration) error {
-	err := s.exec(ctx, func(db *gorm.DB) error {
-		return db.Exec(s.d.sql(`UPDATE ticks SET started_at = {now} - ?, finished_at = {now},
-			claimed = ?, recorded = ?, changed = ?, failed = ?, released = ?, lost = ?, notified = ?, due = ?,
-			total_ticks = total_ticks + 1, total_claimed = total_claimed + ?, total_recorded = total_recorded + ?, total_changed = total_changed + ?,
-			total_failed = total_failed + ?, total_released = total_released + ?, total_lost = total_lost + ? WHERE id = 1`),
-			elapsed.Milliseconds(), t.Claimed, t.Recorded, t.Changed, t.Failed, t.Released, t.Lost, t.Notified, t.Due,
-			t.Claimed, t.Recorded, t.Changed, t.Failed, t.Released, t.Lost).Error
-	})
+	_, err := s.do(ctx, `UPDATE ticks SET started_at = {now} - ?, finished_at = {now},
+		claimed = ?, recorded = ?, changed = ?, failed = ?, released = ?, lost = ?, notified = ?, due = ?,
+		total_ticks = total_ticks + 1, total_claimed = total_claimed + ?, total_recorded = total_recorded + ?, total_changed = total_changed + ?,
+		total_failed = total_failed + ?, total_released = total_released + ?, total_lost = total_lost + ? WHERE id = 1`,
+		elapsed.Milliseconds(), t.Claimed, t.Recorded, t.Changed, t.Failed, t.Released, t.Lost, t.Notified, t.Due,
+		t.Claimed, t.Recorded, t.Changed, t.Failed, t.Released, t.Lost)
 	if err != nil {
 		return fmt.Errorf("remember the tick: %w", err)
 	}

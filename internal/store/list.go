@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"gorm.io/gorm"
-
 	"migwatch/internal/job"
 )
 
@@ -26,7 +24,7 @@ func (s *Store) Jobs(ctx context.Context, f job.Filter, after *job.Place, limit 
 	return s.list(ctx, f, after, limit)
 }
 
-// search runs a list that polls for a text. One that takes too long is ended and not tried again: it
+// search runs a list that looks for a text. One that takes too long is ended and not tried again: it
 // would take as long the next time.
 func (s *Store) search(ctx context.Context, f job.Filter, after *job.Place, limit int) ([]job.Listed, error) {
 	waiting, cancel := context.WithTimeout(ctx, searchTime)
@@ -48,19 +46,10 @@ func (s *Store) search(ctx context.Context, f job.Filter, after *job.Place, limi
 
 func (s *Store) list(ctx context.Context, f job.Filter, after *job.Place, limit int) ([]job.Listed, error) {
 	statement, args := listSelect(f, after, limit)
-	var list []job.Listed
-	err := s.query(ctx, func(db *gorm.DB) error {
-		rows, err := s.rows(db, statement, args...)
-		if err != nil {
-			return err
-		}
-		found, err := s.scanJobs(rows)
-		list = make([]job.Listed, len(found))
-		for i, r := range found {
-			list[i] = job.Listed{Job: r.job, Place: job.Place{ChangedAt: r.job.ChangedAt, Row: r.id}}
-		}
-		return err
-	})
+	list, err := read(ctx, s, func(rows scanner) (job.Listed, error) {
+		r, err := s.scanJob(rows)
+		return job.Listed{Job: r.job, Place: job.Place{ChangedAt: r.job.ChangedAt, Row: r.id}}, err
+	}, statement, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list jobs: %w", err)
 	}

@@ -21,10 +21,10 @@ func TestMutantsAreCaught(t *testing.T) {
 		property     func(s *store.Store, runs *int) func(*rapid.T)
 		replacements []string
 	}{
-		{"no fence", machineProperty, []string{" AND jobs.epoch = v.v_epoch", "", " AND epoch = ? AND lease_until", " AND (epoch = ? OR TRUE) AND lease_until", " AND epoch = $20 AND lease_until", " AND (epoch = $20 OR TRUE) AND lease_until"}},
+		{"no fence", machineProperty, []string{" AND jobs.epoch = v.v_epoch", "", " AND jobs.epoch = ? AND", " AND (jobs.epoch = ? OR TRUE) AND", " AND jobs.epoch = $20 AND", " AND (jobs.epoch = $20 OR TRUE) AND"}},
 		{"epoch not consumed", machineProperty, []string{"SET lease_until = 0, claim = '', recorded_epoch", "SET claim = '', recorded_epoch"}},
 		// Five steps in one order: by chance they may take hundreds of runs.
-		{"resumed and forgotten", resumedDuringAPoll, []string{" OR next_at IS NULL)", ")"}},
+		{"resumed and forgotten", resumedDuringAPoll, []string{" OR jobs.next_at IS NULL)", ")"}},
 	} {
 		t.Run(mutant.name, func(t *testing.T) {
 			rapidly(t, "rapid.nofailfile", "true")

@@ -266,6 +266,12 @@ func literals(args []any) string {
 			list = append(list, "NULL")
 		case int, int64:
 			list = append(list, fmt.Sprint(a))
+		case *int64:
+			if a == nil {
+				list = append(list, "NULL")
+			} else {
+				list = append(list, fmt.Sprint(*a))
+			}
 		default:
 			list = append(list, "'"+strings.ReplaceAll(fmt.Sprint(a), "'", "''")+"'")
 		}

@@ -21,7 +21,7 @@ const (
 // Prune deletes rows of final jobs that are older than p says, and says how many: never a job's newest
 // snapshot, and of snapshots and events the oldest first, so that what is left has no gaps.
 //
-// It walks the jobs by their primary key from where the last call stopped. With a positive max it polls
+// It walks the jobs by their primary key from where the last call stopped. With a positive max it looks
 // over no more than about max jobs and deletes no more than about max rows: a little at the end of each
 // tick. Otherwise it goes over all jobs once.
 //
@@ -48,9 +48,7 @@ func (s *Store) Prune(ctx context.Context, p job.Retention, max int) (deleted in
 		err = w.bites(ctx, 0, pruneEventsSelect, []any{1, w.events, w.told}, pruneTroublesDelete) // those of no job
 	}
 	if w.bounded && err == nil {
-		err = s.exec(ctx, func(db *gorm.DB) error {
-			return db.Exec(`UPDATE sequences SET value = ? WHERE name = 'prune'`, w.cursor).Error
-		})
+		_, err = s.do(ctx, `UPDATE sequences SET value = ? WHERE name = 'prune'`, w.cursor)
 	}
 	if err != nil {
 		return w.deleted, fmt.Errorf("prune: %w", err)
@@ -67,9 +65,7 @@ func cutoff(now time.Time, age time.Duration) int64 {
 }
 
 func (s *Store) pruneCursor(ctx context.Context) (cursor int64, err error) {
-	err = s.query(ctx, func(db *gorm.DB) error {
-		return db.Raw(`SELECT value FROM sequences WHERE name = 'prune'`).Row().Scan(&cursor)
-	})
+	err = s.single(ctx, []any{&cursor}, `SELECT value FROM sequences WHERE name = 'prune'`)
 	return cursor, err
 }
 
@@ -127,24 +123,10 @@ const pruneSelect = `SELECT jobs.id, jobs.seq, jobs.phase,
 	FROM jobs WHERE jobs.id > ? ORDER BY jobs.id LIMIT ?`
 
 func (w *pruning) next(ctx context.Context, batch int64) ([]pruned, error) {
-	var jobs []pruned
-	err := w.s.query(ctx, func(db *gorm.DB) error {
-		jobs = jobs[:0]
-		rows, err := db.Raw(pruneSelect, w.cursor, batch).Rows()
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var j pruned
-			if err := rows.Scan(&j.id, &j.seq, &j.phase, &j.oldestSeen, &j.oldestTold); err != nil {
-				return err
-			}
-			jobs = append(jobs, j)
-		}
-		return rows.Err()
-	})
-	return jobs, err
+	return read(ctx, w.s, func(rows scanner) (j pruned, err error) {
+		err = rows.Scan(&j.id, &j.seq, &j.phase, &j.oldestSeen, &j.oldestTold)
+		return j, err
+	}, pruneSelect, w.cursor, batch)
 }
 
 // job deletes what is too old of one job.
@@ -181,18 +163,14 @@ func (w *pruning) bites(ctx context.Context, row int64, find string, by []any, r
 		if w.bounded {
 			bite = min(bite, w.left-w.deleted)
 		}
-		var rows []int64
-		err := w.s.query(ctx, func(db *gorm.DB) error {
-			return db.Raw(find, append(append([]any{row}, by...), bite)...).Scan(&rows).Error
-		})
+		rows, err := read(ctx, w.s, value[int64], find, append(append([]any{row}, by...), bite)...)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
 		var n int64
-		err = w.s.inTx(ctx, func(tx *gorm.DB) error {
-			done := tx.Exec(remove, append([]any{row, rows[0], rows[len(rows)-1]}, condition...)...)
-			n = done.RowsAffected
-			return done.Error
+		err = w.s.inTx(ctx, func(tx *gorm.DB) (err error) {
+			n, err = w.s.run(tx, remove, append([]any{row, rows[0], rows[len(rows)-1]}, condition...)...)
+			return err
 		})
 		w.deleted += n
 		if err != nil || n == 0 || int64(len(rows)) < bite {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"gorm.io/gorm"
-
 	"migwatch/internal/job"
 )
 
@@ -18,15 +16,7 @@ func (s *Store) Job(ctx context.Context, k job.Key) (job.Job, error) {
 const findSelect = `SELECT ` + jobColumns + jobTables + `WHERE jobs.provider = ? AND jobs.scope = ? AND jobs.job_id = ?`
 
 func (s *Store) find(ctx context.Context, k job.Key) (jobRow, error) {
-	var found []jobRow
-	err := s.query(ctx, func(db *gorm.DB) error {
-		rows, err := s.rows(db, findSelect, string(k.Provider), k.Scope, k.ID)
-		if err != nil {
-			return err
-		}
-		found, err = s.scanJobs(rows)
-		return err
-	})
+	found, err := read(ctx, s, s.scanJob, findSelect, string(k.Provider), k.Scope, k.ID)
 	switch {
 	case err != nil:
 		return jobRow{}, fmt.Errorf("read %s: %w", k, err)
@@ -36,47 +26,15 @@ func (s *Store) find(ctx context.Context, k job.Key) (jobRow, error) {
 	return found[0], nil
 }
 
-func (s *Store) scanJobs(rows rowsScanner) ([]jobRow, error) {
-	defer func() { _ = rows.Close() }() // Err says what Close could
-	var jobs []jobRow
-	for rows.Next() {
-		r, err := s.scanJob(rows)
-		if err != nil {
-			return nil, err
-		}
-		jobs = append(jobs, r)
-	}
-	return jobs, rows.Err()
-}
-
-// rowsScanner is *sql.Rows.
-type rowsScanner interface {
-	scanner
-	Next() bool
-	Err() error
-	Close() error
-}
-
 // History lists snapshots of one job; job.ErrNotWatched where there is none.
 func (s *Store) History(ctx context.Context, k job.Key, span job.Span, limit int) ([]job.Snapshot, error) {
 	statement, args := historySelect(k, span, limit)
-	var list []job.Snapshot
-	err := s.query(ctx, func(db *gorm.DB) error {
-		rows, err := s.rows(db, statement, args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		list = make([]job.Snapshot, 0, min(limit, maxIDs))
-		var n nullSnapshot
-		for into := n.into(); rows.Next(); {
-			if err := rows.Scan(into...); err != nil {
-				return err
-			}
-			list = append(list, n.snapshot())
-		}
-		return rows.Err()
-	})
+	var row snapshotRow
+	into := row.into()
+	list, err := read(ctx, s, func(rows scanner) (job.Snapshot, error) {
+		err := rows.Scan(into...)
+		return row.snapshot(), err
+	}, statement, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read history of %s: %w", k, err)
 	}
@@ -111,35 +69,18 @@ func historySelect(k job.Key, span job.Span, limit int) (string, []any) {
 // Events lists what happened with IDs beyond after, the oldest first. Of f Phases and Text do not count.
 func (s *Store) Events(ctx context.Context, f job.Filter, after int64, limit int) ([]job.Event, error) {
 	statement, args := eventsSelect(f, after, limit)
-	var list []job.Event
-	err := s.query(ctx, func(db *gorm.DB) error {
-		rows, err := s.rows(db, statement, args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		list = []job.Event{}
-		for rows.Next() {
-			e, err := scanEvent(rows)
-			if err != nil {
-				return err
-			}
-			list = append(list, e)
-		}
-		return rows.Err()
-	})
+	list, err := read(ctx, s, scanEvent, statement, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list events: %w", err)
 	}
 	return list, nil
 }
 
+const eventsLast = `SELECT value FROM sequences WHERE name = 'events'`
+
 // LastEvent is the ID of the newest event that was ever written; 0: none was.
 func (s *Store) LastEvent(ctx context.Context) (last int64, err error) {
-	err = s.query(ctx, func(db *gorm.DB) error {
-		return db.Raw(`SELECT value FROM sequences WHERE name = 'events'`).Row().Scan(&last)
-	})
-	if err != nil {
+	if err = s.single(ctx, []any{&last}, eventsLast); err != nil {
 		return 0, fmt.Errorf("read the last event: %w", err)
 	}
 	return last, nil
@@ -166,12 +107,8 @@ func eventsSelect(f job.Filter, after int64, limit int) (string, []any) {
 	if f.ID != "" {
 		where, args = where+` AND job_id = ?`, append(args, f.ID)
 	}
-	var types []any
-	for _, one := range f.Types {
-		types = append(types, string(one))
-	}
-	if len(types) > 0 {
-		where, args = where+` AND type IN `+tuples(1, len(types)), append(args, types...)
+	if len(f.Types) > 0 {
+		where, args = where+` AND type IN ?`, append(args, f.Types)
 	}
 	return `SELECT id, provider, scope, job_id, from_phase, to_phase, at, seq, message, type, jobs FROM events WHERE ` + where + ` ORDER BY id LIMIT ?`, append(args, limit)
 }

@@ -117,7 +117,7 @@ var errShort = errors.New("some jobs are no longer held")
 // is not as the claim saw it was set meanwhile by a request to pause or to poll now: it wins. None at all
 // on a job that is not paused is left from a pause that is over: the poll knows better when to go on.
 func (s *Store) settleJobs(tx *gorm.DB, group []job.Outcome, rest []int) (int64, error) {
-	args := make([]any, 0, settleColumns*len(rest))
+	var args []any
 	for _, i := range rest {
 		o := &group[i]
 		p, seq := o.Job.Polling, int64(0)
@@ -141,31 +141,18 @@ func (s *Store) settleJobs(tx *gorm.DB, group []job.Outcome, rest []int) (int64,
 			p.Failures, string(f.Kind), f.Code, f.Message, f.RequestID, failedAt, f.Repeats, string(o.Job.Phase), millis(o.Job.ChangedAt), seq,
 			flag(o.File != nil), url, flag(o.File != nil), expires, about, lagOf(o.Job), o.Claim.Row, o.Claim.Epoch)
 	}
-	if len(rest) == 1 { // half of the time of a join, on MariaDB
-		return s.run(tx, settleOne, args...)
-	}
-	table := s.d.derived(len(rest), "iiiiittttiitiiitiitiii", "v_recorded", "v_was", "v_next", "v_attempt", "v_failures", "v_kind", "v_code", "v_text", "v_request",
-		"v_failed", "v_repeats", "v_phase", "v_changed", "v_seq", "v_file", "v_url", "v_file2", "v_expires", "v_about", "v_lag", "v_id", "v_epoch")
-	return s.run(tx, s.d.updateFrom("jobs", table, `jobs.id = v.v_id AND jobs.epoch = v.v_epoch AND jobs.lease_until + 0 <> 0`, settleMany), args...)
+	return s.run(tx, settleUpdate.update(s.d, len(rest)), args...)
 }
 
-const settleColumns = 22
-
-// The fence is lease_until <> 0, not > 0, and + 0 in the join: planners shall find these jobs by their
-// key, and not go through all that are leased because they believe them to be next to none.
-const settleOne = `UPDATE jobs SET lease_until = 0, claim = '', recorded_epoch = {integer},
-	next_at = CASE WHEN paused = 0 AND (next_at = {integer} OR next_at IS NULL) THEN {integer} ELSE next_at END, last_attempt_at = {integer},
-	failures = {integer}, error_kind = ?, error_code = ?, error_message = ?, error_request_id = ?, error_at = {integer}, error_repeats = {integer},
-	phase = ?, changed_at = {integer}, seq = {integer},
-	file_url = CASE WHEN {integer} = 1 THEN ? ELSE file_url END, file_expires_at = CASE WHEN {integer} = 1 THEN {integer} ELSE file_expires_at END, about = ?, lag_seconds = {integer}
-	WHERE id = ? AND epoch = ? AND lease_until <> 0`
-
-const settleMany = `lease_until = 0, claim = '', recorded_epoch = v.v_recorded,
-	next_at = CASE WHEN jobs.paused = 0 AND (jobs.next_at = v.v_was OR jobs.next_at IS NULL) THEN v.v_next ELSE jobs.next_at END, last_attempt_at = v.v_attempt,
-	failures = v.v_failures, error_kind = v.v_kind, error_code = v.v_code, error_message = v.v_text, error_request_id = v.v_request, error_at = v.v_failed, error_repeats = v.v_repeats,
-	phase = v.v_phase, changed_at = v.v_changed, seq = v.v_seq,
-	file_url = CASE WHEN v.v_file = 1 THEN v.v_url ELSE jobs.file_url END,
-	file_expires_at = CASE WHEN v.v_file2 = 1 THEN v.v_expires ELSE jobs.file_expires_at END, about = v.v_about, lag_seconds = v.v_lag`
+// settleUpdate is what a poll changes of its job. The fence is lease_until <> 0, not > 0, and + 0: planners shall find
+// these jobs by their key, and not go through all that are leased because they believe them to be next to none.
+var settleUpdate = rowsUpdate{"jobs", `lease_until = 0, claim = '', recorded_epoch = {i recorded},
+	next_at = CASE WHEN jobs.paused = 0 AND (jobs.next_at = {i was} OR jobs.next_at IS NULL) THEN {i next} ELSE jobs.next_at END, last_attempt_at = {i attempt},
+	failures = {i failures}, error_kind = {t kind}, error_code = {t code}, error_message = {t text}, error_request_id = {t request}, error_at = {i failed}, error_repeats = {i repeats},
+	phase = {t phase}, changed_at = {i changed}, seq = {i seq},
+	file_url = CASE WHEN {i file} = 1 THEN {t url} ELSE jobs.file_url END,
+	file_expires_at = CASE WHEN {i file2} = 1 THEN {i expires} ELSE jobs.file_expires_at END, about = {t about}, lag_seconds = {i lag}`,
+	`jobs.id = {i id} AND jobs.epoch = {i epoch} AND jobs.lease_until + 0 <> 0`}
 
 func flag(b bool) int64 {
 	if b {
@@ -184,20 +171,13 @@ func (s *Store) stillHeld(ctx context.Context, group []job.Outcome, rest []int, 
 	}
 	stand := map[int64]fence{}
 	err := s.exec(ctx, func(db *gorm.DB) error {
-		rows, err := db.Raw(`SELECT id, epoch, recorded_epoch, lease_until FROM jobs WHERE id IN ?`, ids).Rows()
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
+		_, err := collect(db, s, func(rows scanner) (f fence, err error) {
 			var id int64
-			var f fence
-			if err := rows.Scan(&id, &f.epoch, &f.recorded, &f.lease); err != nil {
-				return err
-			}
+			err = rows.Scan(&id, &f.epoch, &f.recorded, &f.lease)
 			stand[id] = f
-		}
-		return rows.Err()
+			return f, err
+		}, `SELECT id, epoch, recorded_epoch, lease_until FROM jobs WHERE id IN ?`, ids)
+		return err
 	})
 	var left []int
 	for _, i := range rest {

@@ -3,7 +3,6 @@ package store
 import (
 	"database/sql"
 	"fmt"
-	"strings"
 
 	"gorm.io/gorm"
 
@@ -43,8 +42,8 @@ func (s *Store) addSnapshots(tx *gorm.DB, outcomes []*job.Outcome) error {
 	args := make([]any, 0, 15*len(outcomes))
 	for _, o := range outcomes {
 		n := o.Job.Latest
-		args = append(args, o.Claim.Row, n.Seq, string(n.Phase), n.Status, valueOrNil(n.Progress), valueOrNil(n.CheckFlag), valueOrNil(n.ErrorCode),
-			n.Message, valueOrNil(n.RecordsSucceeded), valueOrNil(n.RecordsFailed), n.RequestID,
+		args = append(args, o.Claim.Row, n.Seq, string(n.Phase), n.Status, n.Progress, n.CheckFlag, n.ErrorCode,
+			n.Message, n.RecordsSucceeded, n.RecordsFailed, n.RequestID,
 			millis(n.FirstObservedAt), millis(n.LastObservedAt), n.Observations, sql.NullString{String: n.Step, Valid: n.Step != ""})
 	}
 	_, err := s.run(tx, `INSERT INTO snapshots (job, seq, phase, status, progress, check_flag, error_code, message, records_succeeded, records_failed, request_id,
@@ -61,20 +60,15 @@ func (s *Store) extendSnapshots(tx *gorm.DB, outcomes []*job.Outcome) error {
 		n := o.Job.Latest
 		args = append(args, millis(n.LastObservedAt), n.Observations, o.Claim.Row, n.Seq, n.Observations-1)
 	}
-	statement := extendOne
-	if len(outcomes) > 1 {
-		table := s.d.derived(len(outcomes), "iiiii", "v_last", "v_seen", "v_job", "v_seq", "v_before")
-		statement = s.d.updateFrom("snapshots", table, `snapshots.job = v.v_job AND snapshots.seq = v.v_seq AND snapshots.observations = v.v_before`,
-			`last_observed_at = v.v_last, observations = v.v_seen`)
-	}
-	done, err := s.run(tx, statement, args...)
+	done, err := s.run(tx, extendUpdate.update(s.d, len(outcomes)), args...)
 	if err == nil && done != int64(len(outcomes)) {
 		return fmt.Errorf("%d of %d snapshots are not as their claims saw them", int64(len(outcomes))-done, len(outcomes))
 	}
 	return err
 }
 
-const extendOne = `UPDATE snapshots SET last_observed_at = ?, observations = ? WHERE job = ? AND seq = ? AND observations = ?`
+var extendUpdate = rowsUpdate{"snapshots", `last_observed_at = {i last}, observations = {i seen}`,
+	`snapshots.job = {i job} AND snapshots.seq = {i number} AND snapshots.observations = {i before}`}
 
 // rowEvent is an event with the row of its job; 0: none.
 type rowEvent struct {
@@ -93,7 +87,7 @@ func (s *Store) addEvents(tx *gorm.DB, events []rowEvent) error {
 		return err
 	}
 	var last int64
-	if err := tx.Raw(`SELECT value FROM sequences WHERE name = 'events'`).Row().Scan(&last); err != nil {
+	if err := s.singleIn(tx, []any{&last}, eventsLast); err != nil {
 		return err
 	}
 	args := make([]any, 0, 12*len(events))
@@ -103,10 +97,4 @@ func (s *Store) addEvents(tx *gorm.DB, events []rowEvent) error {
 	}
 	_, err := s.run(tx, `INSERT INTO events (id, job, provider, scope, job_id, from_phase, to_phase, at, seq, message, type, jobs) VALUES `+tuples(len(events), 12), args...)
 	return err
-}
-
-// tuples is n rows of columns placeholders.
-func tuples(n, columns int) string {
-	row := "(?" + strings.Repeat(",?", columns-1) + ")"
-	return row + strings.Repeat(","+row, n-1)
 }

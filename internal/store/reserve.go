@@ -39,13 +39,14 @@ func (s *Store) Reserve(ctx context.Context, budget string, n int, pace job.Pace
 	var moved, next, step, now int64
 	var asked, answered time.Time
 	err := s.inTx(ctx, func(tx *gorm.DB) error {
-		done := tx.Exec(s.d.sql(reserveUpdate), s.holder, lonely.Milliseconds(), lonely.Milliseconds(),
+		var err error
+		moved, err = s.run(tx, reserveUpdate, s.holder, lonely.Milliseconds(), lonely.Milliseconds(),
 			s.holder, lonely.Milliseconds(), alone, shared, s.holder, lonely.Milliseconds(), alone, shared, s.holder, token, budget, horizon.Milliseconds())
-		if moved = done.RowsAffected; done.Error != nil || moved == 0 {
-			return done.Error
+		if err != nil || moved == 0 {
+			return err
 		}
 		asked = time.Now()
-		err := tx.Raw(s.d.sql(reservedSelect), budget, token).Row().Scan(&next, &step, &now)
+		err = s.singleIn(tx, []any{&next, &step, &now}, reservedSelect, budget, token)
 		answered = time.Now()
 		return err
 	})
@@ -113,12 +114,10 @@ func total(step time.Duration, n int) int64 {
 // the row, so the next tick knows too.
 func (s *Store) Push(ctx context.Context, budget string, delay time.Duration, kind job.Kind) error {
 	ms := delay.Milliseconds()
-	err := s.exec(ctx, func(db *gorm.DB) error {
-		return db.Exec(s.d.sql(`UPDATE budgets SET pushes = pushes + 1, pushed_by = ?,
-			pushed_until = CASE WHEN pushed_until > {now} + ? THEN pushed_until ELSE {now} + ? END,
-			next_at = CASE WHEN next_at > {now} + ? THEN next_at ELSE {now} + ? END
-			WHERE name = ?`), string(kind), ms, ms, ms, ms, budget).Error
-	})
+	_, err := s.do(ctx, `UPDATE budgets SET pushes = pushes + 1, pushed_by = ?,
+		pushed_until = CASE WHEN pushed_until > {now} + ? THEN pushed_until ELSE {now} + ? END,
+		next_at = CASE WHEN next_at > {now} + ? THEN next_at ELSE {now} + ? END
+		WHERE name = ?`, string(kind), ms, ms, ms, ms, budget)
 	if err != nil {
 		return fmt.Errorf("push %s: %w", budget, err)
 	}

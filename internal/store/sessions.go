@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"gorm.io/gorm"
 )
 
 // Sessions that were ended before their time are rows of sequences: "session " and the session's name, with
@@ -16,17 +14,12 @@ import (
 // called again.
 func (s *Store) EndSession(ctx context.Context, session string, until time.Time) error {
 	// Read first and deleted by name, as a DELETE that searches may wait for the row of events.
-	var old []string
-	err := s.query(ctx, func(db *gorm.DB) error {
-		return db.Raw(s.d.sql(`SELECT name FROM sequences WHERE name LIKE 'session %' AND value < {now} LIMIT 500`)).Scan(&old).Error
-	})
+	old, err := read(ctx, s, value[string], `SELECT name FROM sequences WHERE name LIKE 'session %' AND value < {now} LIMIT 500`)
 	if err == nil && len(old) > 0 {
-		err = s.exec(ctx, func(db *gorm.DB) error { return db.Exec(`DELETE FROM sequences WHERE name IN ?`, old).Error })
+		_, err = s.do(ctx, `DELETE FROM sequences WHERE name IN ?`, old)
 	}
 	if err == nil {
-		err = s.exec(ctx, func(db *gorm.DB) error {
-			return db.Exec(`INSERT INTO sequences (name, value) VALUES (?, ?)`, sessionRow(session), millis(until)).Error
-		})
+		_, err = s.do(ctx, `INSERT INTO sequences (name, value) VALUES (?, ?)`, sessionRow(session), millis(until))
 	}
 	if err != nil && !duplicate(err) {
 		return fmt.Errorf("end a session: %w", err)
@@ -37,9 +30,7 @@ func (s *Store) EndSession(ctx context.Context, session string, until time.Time)
 // SessionEnded reports whether EndSession was called for session.
 func (s *Store) SessionEnded(ctx context.Context, session string) (bool, error) {
 	var n int64
-	err := s.query(ctx, func(db *gorm.DB) error {
-		return db.Raw(`SELECT COUNT(*) FROM sequences WHERE name = ?`, sessionRow(session)).Row().Scan(&n)
-	})
+	err := s.single(ctx, []any{&n}, `SELECT COUNT(*) FROM sequences WHERE name = ?`, sessionRow(session))
 	if err != nil {
 		return false, fmt.Errorf("look up a session: %w", err)
 	}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -24,7 +23,7 @@ const sinkColumns = `k.id, k.version, k.kind, k.name, k.filter, k.place, k.told,
 
 func scanSink(rows scanner) (c job.SinkClaim, err error) {
 	var filter string
-	var since, sent sql.NullInt64
+	var since, sent *int64
 	var next, seen, now int64
 	err = rows.Scan(&c.ID, &c.Version, &c.Kind, &c.Name, &filter, &c.Place, &c.Told, &c.Dropped, &c.Failures, &since, &c.Error, &c.Stopped, &next, &sent, &seen, &c.Epoch, &c.Last, &now)
 	if err == nil {
@@ -55,25 +54,12 @@ const (
 )
 
 func (s *Store) sinkRows(ctx context.Context, statement string) ([]job.SinkClaim, error) {
-	var list []job.SinkClaim
-	err := s.query(ctx, func(db *gorm.DB) error {
-		list = nil
-		rows, err := db.Raw(s.d.sql(statement)).Rows()
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var n int64
-			c, err := scanSink(withExtra{rows, &n})
-			if err != nil {
-				return err
-			}
-			c.Behind = n
-			list = append(list, c)
-		}
-		return rows.Err()
-	})
+	list, err := read(ctx, s, func(rows scanner) (job.SinkClaim, error) {
+		var behind int64
+		c, err := scanSink(withExtra{rows, &behind})
+		c.Behind = behind
+		return c, err
+	}, statement)
 	if err != nil {
 		return nil, fmt.Errorf("list sinks: %w", err)
 	}
@@ -100,9 +86,7 @@ func (s *Store) KeepSinks(ctx context.Context, named []job.Sink) error {
 	}
 	for id, gone := range rows {
 		if gone.At.Sub(gone.SeenAt) >= sinkGone {
-			err := s.exec(ctx, func(db *gorm.DB) error {
-				return db.Exec(`DELETE FROM sinks WHERE id = ? AND seen_at = ?`, id, millis(gone.SeenAt)).Error
-			})
+			_, err := s.do(ctx, `DELETE FROM sinks WHERE id = ? AND seen_at = ?`, id, millis(gone.SeenAt))
 			if err != nil {
 				return fmt.Errorf("forget sink %s: %w", gone.Name, err)
 			}
@@ -116,19 +100,16 @@ func (s *Store) keepSink(ctx context.Context, n job.Sink, old job.SinkClaim, the
 	if err != nil {
 		return err
 	}
-	err = s.exec(ctx, func(db *gorm.DB) error {
-		switch {
-		case !there:
-			return db.Exec(s.d.sql(`INSERT INTO sinks (id, version, kind, name, filter, place, error, seen_at) SELECT ?, ?, ?, ?, ?, value, '', {now} FROM sequences WHERE name = 'events'`),
-				n.ID, n.Version, n.Kind, n.Name, string(filter)).Error
-		case old.Version != n.Version: // what was wrong with the address may be right now
-			return db.Exec(s.d.sql(`UPDATE sinks SET version = ?, name = ?, filter = ?, seen_at = {now}, stopped = 0, next_at = 0, failures = 0, failing_since = NULL, error = '' WHERE id = ? AND version = ?`),
-				n.Version, n.Name, string(filter), n.ID, old.Version).Error
-		case old.At.Sub(old.SeenAt) >= sinkSeen || old.Name != n.Name || !old.Filter.Equal(n.Filter):
-			return db.Exec(s.d.sql(`UPDATE sinks SET name = ?, filter = ?, seen_at = {now} WHERE id = ?`), n.Name, string(filter), n.ID).Error
-		}
-		return nil
-	})
+	switch {
+	case !there:
+		_, err = s.do(ctx, `INSERT INTO sinks (id, version, kind, name, filter, place, error, seen_at) SELECT ?, ?, ?, ?, ?, value, '', {now} FROM sequences WHERE name = 'events'`,
+			n.ID, n.Version, n.Kind, n.Name, string(filter))
+	case old.Version != n.Version: // what was wrong with the address may be right now
+		_, err = s.do(ctx, `UPDATE sinks SET version = ?, name = ?, filter = ?, seen_at = {now}, stopped = 0, next_at = 0, failures = 0, failing_since = NULL, error = '' WHERE id = ? AND version = ?`,
+			n.Version, n.Name, string(filter), n.ID, old.Version)
+	case old.At.Sub(old.SeenAt) >= sinkSeen || old.Name != n.Name || !old.Filter.Equal(n.Filter):
+		_, err = s.do(ctx, `UPDATE sinks SET name = ?, filter = ?, seen_at = {now} WHERE id = ?`, n.Name, string(filter), n.ID)
+	}
 	if duplicate(err) { // another poller made it known
 		return nil
 	}
@@ -139,48 +120,33 @@ func (s *Store) keepSink(ctx context.Context, n job.Sink, old job.SinkClaim, the
 // now, or another has it.
 func (s *Store) ClaimSink(ctx context.Context, id string, lease time.Duration) (*job.SinkClaim, error) {
 	token := randomHex(8)
-	var claim *job.SinkClaim
+	var claims []job.SinkClaim
 	err := s.exec(ctx, func(db *gorm.DB) error {
-		claim = nil
-		done := db.Exec(s.d.sql(`UPDATE sinks SET epoch = epoch + 1, lease_until = {now} + ?, claim = ? WHERE id = ? AND `+sinkWants), lease.Milliseconds(), token, id)
-		if done.Error != nil {
-			return done.Error
+		_, err := s.run(db, `UPDATE sinks SET epoch = epoch + 1, lease_until = {now} + ?, claim = ? WHERE id = ? AND `+sinkWants, lease.Milliseconds(), token, id)
+		if err == nil { // a first try may have been committed and its answer lost: what carries the token is owned
+			claims, err = collect(db, s, scanSink, `SELECT `+sinkColumns+` FROM sinks k WHERE k.id = ? AND k.claim = ?`, id, token)
 		}
-		// A first try may have been committed and its answer lost: what carries the token is owned.
-		rows, err := db.Raw(s.d.sql(`SELECT `+sinkColumns+` FROM sinks k WHERE k.id = ? AND k.claim = ?`), id, token).Rows()
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			c, err := scanSink(rows)
-			if err != nil {
-				return err
-			}
-			claim = &c
-		}
-		return rows.Err()
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim a sink: %w", err)
 	}
-	return claim, nil
+	if len(claims) == 0 {
+		return nil, nil
+	}
+	return &claims[0], nil
 }
 
 // MoveSink writes that the sink took or passed over all events up to place, of them told, and prolongs the lease. It
 // consumes the fencing token and gives the claim the next one; false where the lease is lost, and nothing was written.
 func (s *Store) MoveSink(ctx context.Context, c *job.SinkClaim, place, told int64, lease time.Duration) (held bool, err error) {
-	err = s.exec(ctx, func(db *gorm.DB) error {
-		n, err := s.run(db, s.d.sql(`UPDATE sinks SET place = ?, told = told + ?, epoch = epoch + 1, lease_until = {now} + ?, failures = 0, failing_since = NULL, error = '',
-			sent_at = CASE WHEN ? > 0 THEN {now} ELSE sent_at END WHERE id = ? AND epoch = ? AND lease_until > {now}`),
-			place, told, lease.Milliseconds(), told, c.ID, c.Epoch)
-		held = n > 0
-		return err
-	})
+	n, err := s.do(ctx, `UPDATE sinks SET place = ?, told = told + ?, epoch = epoch + 1, lease_until = {now} + ?, failures = 0, failing_since = NULL, error = '',
+		sent_at = CASE WHEN ? > 0 THEN {now} ELSE sent_at END WHERE id = ? AND epoch = ? AND lease_until > {now}`,
+		place, told, lease.Milliseconds(), told, c.ID, c.Epoch)
 	if err != nil {
 		return false, fmt.Errorf("move sink %s: %w", c.Name, err)
 	}
-	if held {
+	if held = n > 0; held {
 		c.Epoch, c.Place, c.Told, c.Failures, c.FailingSince, c.Error = c.Epoch+1, place, c.Told+told, 0, nil, ""
 	}
 	return held, nil
@@ -193,11 +159,8 @@ func (s *Store) EndSink(ctx context.Context, c job.SinkClaim) error {
 	if c.NextAt != nil {
 		next = millis(*c.NextAt)
 	}
-	err := s.exec(ctx, func(db *gorm.DB) error {
-		_, err := s.run(db, `UPDATE sinks SET epoch = epoch + 1, lease_until = 0, claim = '', place = ?, dropped = ?, failures = ?, failing_since = ?, error = ?, stopped = ?, next_at = ?
-			WHERE id = ? AND epoch = ? AND lease_until <> 0`, c.Place, c.Dropped, c.Failures, millisOrNil(c.FailingSince), c.Error, flag(c.Stopped), next, c.ID, c.Epoch)
-		return err
-	})
+	_, err := s.do(ctx, `UPDATE sinks SET epoch = epoch + 1, lease_until = 0, claim = '', place = ?, dropped = ?, failures = ?, failing_since = ?, error = ?, stopped = ?, next_at = ?
+		WHERE id = ? AND epoch = ? AND lease_until <> 0`, c.Place, c.Dropped, c.Failures, millisOrNil(c.FailingSince), c.Error, flag(c.Stopped), next, c.ID, c.Epoch)
 	if err != nil {
 		return fmt.Errorf("end the telling of sink %s: %w", c.Name, err)
 	}
@@ -208,27 +171,24 @@ func (s *Store) EndSink(ctx context.Context, c job.SinkClaim) error {
 func (s *Store) Untold(ctx context.Context, after int64, n int) ([]job.Told, error) {
 	var list []job.Told
 	err := s.query(ctx, func(db *gorm.DB) error {
-		rows, err := s.rows(db, `SELECT id, provider, scope, job_id, from_phase, to_phase, at, seq, message, type, jobs, job FROM events WHERE id > ? ORDER BY id LIMIT ?`, after, n)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		list = nil
 		var of []int64
-		for rows.Next() {
+		var err error
+		list, err = collect(db, s, func(rows scanner) (t job.Told, err error) {
 			var row int64
-			e, err := scanEvent(withExtra{rows, &row})
-			if err != nil {
-				return err
-			}
-			list, of = append(list, job.Told{Event: e}), append(of, row)
-		}
-		if err := rows.Err(); err != nil || len(of) == 0 {
+			t.Event, err = scanEvent(withExtra{rows, &row})
+			of = append(of, row)
+			return t, err
+		}, `SELECT id, provider, scope, job_id, from_phase, to_phase, at, seq, message, type, jobs, job FROM events WHERE id > ? ORDER BY id LIMIT ?`, after, n)
+		if err != nil || len(of) == 0 {
 			return err
 		}
-		jobs, err := s.byRow(db, of)
+		jobs, err := collect(db, s, s.scanJob, `SELECT `+jobColumns+jobTables+`WHERE jobs.id IN ?`, of)
+		byRow := make(map[int64]*job.Job, len(jobs))
+		for i := range jobs {
+			byRow[jobs[i].id] = &jobs[i].job
+		}
 		for i, row := range of {
-			list[i].Job = jobs[row]
+			list[i].Job = byRow[row]
 		}
 		return err
 	})
@@ -238,27 +198,12 @@ func (s *Store) Untold(ctx context.Context, after int64, n int) ([]job.Told, err
 	return list, nil
 }
 
-func (s *Store) byRow(db *gorm.DB, ids []int64) (map[int64]*job.Job, error) {
-	rows, err := db.Raw(`SELECT `+jobColumns+jobTables+`WHERE jobs.id IN ?`, ids).Rows()
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.scanJobs(rows)
-	jobs := make(map[int64]*job.Job, len(found))
-	for i := range found {
-		jobs[found[i].id] = &found[i].job
-	}
-	return jobs, err
-}
-
 // toldToAll is the last event that every sink has had that is still told of events.
 func (s *Store) toldToAll(ctx context.Context) (last int64, err error) {
-	err = s.query(ctx, func(db *gorm.DB) error {
-		return db.Raw(s.d.sql(`SELECT COALESCE(MIN(place), 9223372036854775807) FROM sinks WHERE stopped = 0 AND seen_at > {now} - ?`), sinkGone.Milliseconds()).Row().Scan(&last)
-	})
+	err = s.single(ctx, []any{&last}, `SELECT COALESCE(MIN(place), 9223372036854775807) FROM sinks WHERE stopped = 0 AND seen_at > {now} - ?`, sinkGone.Milliseconds())
 	return last, err
 }
 
 func (s *Store) countSinks(db *gorm.DB, sum *job.Summary) error {
-	return db.Raw(s.d.sql(`SELECT COUNT(*) FROM sinks WHERE (stopped = 1 OR failures > 0) AND seen_at > {now} - ?`), sinkGone.Milliseconds()).Row().Scan(&sum.Sinks)
+	return s.singleIn(db, []any{&sum.Sinks}, `SELECT COUNT(*) FROM sinks WHERE (stopped = 1 OR failures > 0) AND seen_at > {now} - ?`, sinkGone.Milliseconds())
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -19,21 +18,33 @@ func (s *Store) Stats(ctx context.Context) (job.Stats, error) {
 	st := job.Stats{Summary: sum}
 	err = s.query(ctx, func(db *gorm.DB) error {
 		t := &st.Totals
-		err := db.Raw(`SELECT total_ticks, total_claimed, total_recorded, total_changed, total_failed, total_released, total_lost FROM ticks WHERE id = 1`).Row().
-			Scan(&t.Ticks, &t.Claimed, &t.Recorded, &t.Changed, &t.Failed, &t.Released, &t.Lost)
+		err := s.singleIn(db, []any{&t.Ticks, &t.Claimed, &t.Recorded, &t.Changed, &t.Failed, &t.Released, &t.Lost},
+			`SELECT total_ticks, total_claimed, total_recorded, total_changed, total_failed, total_released, total_lost FROM ticks WHERE id = 1`)
 		if err != nil {
 			return err
 		}
-		if st.Budgets, err = budgetStats(db); err != nil {
+		st.Budgets, err = collect(db, s, func(rows scanner) (b job.BudgetStats, err error) {
+			var until int64
+			if err = rows.Scan(&b.Name, &b.Pushes, &until, &b.PushedBy); until > 0 {
+				b.PushedUntil = instantOrNil(&until)
+			}
+			return b, err
+		}, `SELECT name, pushes, pushed_until, pushed_by FROM budgets ORDER BY name`)
+		if err != nil {
 			return err
 		}
-		if st.Lags, err = lags(db); err != nil {
+		// The largest lag of each place.
+		st.Lags, err = collect(db, s, func(rows scanner) (l job.LagStats, err error) {
+			err = rows.Scan(&l.Provider, &l.Scope, &l.Seconds)
+			return l, err
+		}, `SELECT provider, scope, MAX(lag_seconds) FROM jobs WHERE provider IN ('dts-migration', 'dts-sync') AND lag_seconds >= 0 GROUP BY provider, scope`)
+		if err != nil {
 			return err
 		}
 		// Budget by budget, so that final and paused jobs, whose next_at is NULL, are no part of any range.
 		// What is being polled now is left out, for the same range's sake.
-		var oldest sql.NullInt64
-		err = db.Raw(`SELECT MIN((SELECT MIN(jobs.last_attempt_at) FROM jobs WHERE jobs.budget = b.name AND jobs.lease_until = 0 AND jobs.next_at > 0)) FROM budgets b`).Row().Scan(&oldest)
+		var oldest *int64
+		err = s.singleIn(db, []any{&oldest}, `SELECT MIN((SELECT MIN(jobs.last_attempt_at) FROM jobs WHERE jobs.budget = b.name AND jobs.lease_until = 0 AND jobs.next_at > 0)) FROM budgets b`)
 		st.OldestPollAt = instantOrNil(oldest)
 		return err
 	})
@@ -44,44 +55,4 @@ func (s *Store) Stats(ctx context.Context) (job.Stats, error) {
 		return job.Stats{}, fmt.Errorf("read the totals: %w", err)
 	}
 	return st, nil
-}
-
-func budgetStats(db *gorm.DB) ([]job.BudgetStats, error) {
-	rows, err := db.Raw(`SELECT name, pushes, pushed_until, pushed_by FROM budgets ORDER BY name`).Rows()
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []job.BudgetStats
-	for rows.Next() {
-		var b job.BudgetStats
-		var until int64
-		if err := rows.Scan(&b.Name, &b.Pushes, &until, &b.PushedBy); err != nil {
-			return nil, err
-		}
-		if until > 0 {
-			at := instant(until)
-			b.PushedUntil = &at
-		}
-		list = append(list, b)
-	}
-	return list, rows.Err()
-}
-
-// lags are the largest ones of each place.
-func lags(db *gorm.DB) ([]job.LagStats, error) {
-	rows, err := db.Raw(`SELECT provider, scope, MAX(lag_seconds) FROM jobs WHERE provider IN ('dts-migration', 'dts-sync') AND lag_seconds >= 0 GROUP BY provider, scope`).Rows()
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []job.LagStats
-	for rows.Next() {
-		var l job.LagStats
-		if err := rows.Scan(&l.Provider, &l.Scope, &l.Seconds); err != nil {
-			return nil, err
-		}
-		list = append(list, l)
-	}
-	return list, rows.Err()
 }

@@ -117,19 +117,17 @@ func closeAll(write, read *sql.DB) error {
 // The schema may be ahead of the build by any number of versions, as migrations only add: one that takes
 // something away writes into the row usable_from which version a build must know from then on.
 func (s *Store) Ready(ctx context.Context) error {
-	var version, usableFrom sql.NullInt64
-	err := s.query(ctx, func(db *gorm.DB) error {
-		return db.Raw(`SELECT MAX(version_id), (SELECT value FROM sequences WHERE name = 'usable_from') FROM goose_db_version`).Row().Scan(&version, &usableFrom)
-	})
+	var version, usableFrom int64
+	err := s.single(ctx, []any{&version, &usableFrom}, `SELECT COALESCE(MAX(version_id), 0), COALESCE((SELECT value FROM sequences WHERE name = 'usable_from'), 0) FROM goose_db_version`)
 	if err != nil {
 		return err
 	}
 	known := migrations.Version(s.d.name)
 	switch {
-	case version.Int64 < known:
-		return &job.NotReadyError{Reason: fmt.Sprintf("the database of MIGWATCH_DATABASE_URL has schema version %d, this build needs %d: run migwatch migrate", version.Int64, known)}
-	case usableFrom.Int64 > known:
-		return &job.NotReadyError{Reason: fmt.Sprintf("the database of MIGWATCH_DATABASE_URL can only be used by builds that know schema version %d, this one knows %d: deploy a newer build", usableFrom.Int64, known)}
+	case version < known:
+		return &job.NotReadyError{Reason: fmt.Sprintf("the database of MIGWATCH_DATABASE_URL has schema version %d, this build needs %d: run migwatch migrate", version, known)}
+	case usableFrom > known:
+		return &job.NotReadyError{Reason: fmt.Sprintf("the database of MIGWATCH_DATABASE_URL can only be used by builds that know schema version %d, this one knows %d: deploy a newer build", usableFrom, known)}
 	}
 	return nil
 }
@@ -137,9 +135,7 @@ func (s *Store) Ready(ctx context.Context) error {
 // Now is the database's clock.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	var ms int64
-	err := s.query(ctx, func(db *gorm.DB) error {
-		return db.Raw(s.d.sql(`SELECT {now}`)).Row().Scan(&ms)
-	})
+	err := s.single(ctx, []any{&ms}, `SELECT {now}`)
 	return instant(ms), err
 }
 

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -13,12 +12,10 @@ import (
 
 // Due is how many jobs are due and not being polled.
 func (s *Store) Due(ctx context.Context) (int64, error) {
-	var due sql.NullInt64
-	err := s.query(ctx, func(db *gorm.DB) error {
-		return db.Raw(s.d.sql(`SELECT SUM((SELECT COUNT(*) FROM jobs WHERE jobs.budget = b.name AND ` + dueIdle + `) +
-			(SELECT COUNT(*) FROM jobs WHERE jobs.budget = b.name AND ` + dueAbandoned + `)) FROM budgets b`)).Row().Scan(&due)
-	})
-	return due.Int64, err
+	var due int64
+	err := s.single(ctx, []any{&due}, `SELECT COALESCE(SUM((SELECT COUNT(*) FROM jobs WHERE jobs.budget = b.name AND `+dueIdle+`) +
+		(SELECT COUNT(*) FROM jobs WHERE jobs.budget = b.name AND `+dueAbandoned+`)), 0) FROM budgets b`)
+	return due, err
 }
 
 // Summary counts what is watched.
@@ -59,57 +56,45 @@ func (s *Store) countJobs(db *gorm.DB, sum *job.Summary) error {
 			pairs = append(pairs, string(provider), string(phase))
 		}
 	}
-	rows, err := db.Raw(`SELECT v_provider, v_phase, (SELECT COUNT(*) FROM jobs WHERE jobs.provider = v.v_provider AND jobs.phase = v.v_phase)
-		FROM (`+s.d.derived(len(pairs)/2, "tt", "v_provider", "v_phase")+`) v`, pairs...).Rows()
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	_, err := collect(db, s, func(rows scanner) (n int64, err error) {
 		var provider job.Provider
 		var phase job.Phase
-		var n int64
-		if err := rows.Scan(&provider, &phase, &n); err != nil {
-			return err
+		if err = rows.Scan(&provider, &phase, &n); err == nil {
+			sum.Watched += n
+			sum.Jobs[provider][phase] = n
 		}
-		sum.Watched += n
-		sum.Jobs[provider][phase] = n
-	}
-	return rows.Err()
+		return n, err
+	}, `SELECT v_provider, v_phase, (SELECT COUNT(*) FROM jobs WHERE jobs.provider = v.v_provider AND jobs.phase = v.v_phase)
+		FROM (`+s.d.derived(len(pairs)/2, "tt", "v_provider", "v_phase")+`) v`, pairs...)
+	return err
 }
 
 func (s *Store) countPaused(db *gorm.DB, sum *job.Summary) error {
-	return db.Raw(`SELECT COUNT(*) FROM jobs WHERE paused = 1`).Row().Scan(&sum.Paused)
+	return s.singleIn(db, []any{&sum.Paused}, `SELECT COUNT(*) FROM jobs WHERE paused = 1`)
 }
 
 func (s *Store) countFailing(db *gorm.DB, sum *job.Summary) error {
-	rows, err := db.Raw(`SELECT error_kind, COUNT(*) FROM jobs WHERE error_kind > '' GROUP BY error_kind`).Rows()
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	_, err := collect(db, s, func(rows scanner) (n int64, err error) {
 		var kind job.Kind
-		var n int64
-		if err := rows.Scan(&kind, &n); err != nil {
-			return err
+		if err = rows.Scan(&kind, &n); err == nil {
+			sum.ByKind[kind] = n
+			sum.Failing += n
 		}
-		sum.ByKind[kind] = n
-		sum.Failing += n
-	}
-	return rows.Err()
+		return n, err
+	}, `SELECT error_kind, COUNT(*) FROM jobs WHERE error_kind > '' GROUP BY error_kind`)
+	return err
 }
 
 // countOverdue goes budget by budget, so that each step is a range of an index.
 func (s *Store) countOverdue(db *gorm.DB, sum *job.Summary) error {
-	var overdue, idle, held sql.NullInt64
+	var idle, held *int64
 	late := job.Overdue.Milliseconds()
-	err := db.Raw(s.d.sql(`SELECT SUM((SELECT COUNT(*) FROM jobs WHERE jobs.budget = b.name AND jobs.lease_until = 0 AND jobs.next_at <= {now} - ?) +
-			(SELECT COUNT(*) FROM jobs WHERE jobs.budget = b.name AND jobs.lease_until > 0 AND jobs.next_at <= {now} - ?)),
+	err := s.singleIn(db, []any{&sum.Overdue, &idle, &held}, `SELECT COALESCE(SUM((SELECT COUNT(*) FROM jobs WHERE jobs.budget = b.name AND jobs.lease_until = 0 AND jobs.next_at <= {now} - ?) +
+			(SELECT COUNT(*) FROM jobs WHERE jobs.budget = b.name AND jobs.lease_until > 0 AND jobs.next_at <= {now} - ?)), 0),
 		MIN((SELECT MIN(jobs.next_at) FROM jobs WHERE jobs.budget = b.name AND jobs.lease_until = 0 AND jobs.next_at <= {now})),
-		MIN((SELECT MIN(jobs.next_at) FROM jobs WHERE jobs.budget = b.name AND jobs.lease_until > 0 AND jobs.next_at <= {now})) FROM budgets b`),
-		late, late).Row().Scan(&overdue, &idle, &held)
-	sum.Overdue, sum.OldestAt = overdue.Int64, earlier(instantOrNil(idle), instantOrNil(held))
+		MIN((SELECT MIN(jobs.next_at) FROM jobs WHERE jobs.budget = b.name AND jobs.lease_until > 0 AND jobs.next_at <= {now})) FROM budgets b`,
+		late, late)
+	sum.OldestAt = earlier(instantOrNil(idle), instantOrNil(held))
 	return err
 }
 
@@ -123,8 +108,8 @@ func earlier(a, b *time.Time) *time.Time {
 func (s *Store) lastTick(db *gorm.DB, sum *job.Summary) error {
 	var t job.Tick
 	var started, finished int64
-	err := db.Raw(`SELECT started_at, finished_at, claimed, recorded, changed, failed, released, lost, notified, due FROM ticks WHERE id = 1`).Row().
-		Scan(&started, &finished, &t.Claimed, &t.Recorded, &t.Changed, &t.Failed, &t.Released, &t.Lost, &t.Notified, &t.Due)
+	err := s.singleIn(db, []any{&started, &finished, &t.Claimed, &t.Recorded, &t.Changed, &t.Failed, &t.Released, &t.Lost, &t.Notified, &t.Due},
+		`SELECT started_at, finished_at, claimed, recorded, changed, failed, released, lost, notified, due FROM ticks WHERE id = 1`)
 	if err == nil && finished > 0 {
 		t.StartedAt, t.FinishedAt = instant(started), instant(finished)
 		sum.LastTick = &t

@@ -16,54 +16,44 @@ const dueSweep = `d.lease_until <= {now} AND d.next_at <= {now}`
 // that another holds it.
 func (s *Store) ClaimSweep(ctx context.Context, budget string, lease time.Duration) (sweep *job.Sweep, taken bool, err error) {
 	token := randomHex(8)
+	var claimed []job.Sweep
 	err = s.exec(ctx, func(db *gorm.DB) error { // on the writer: what was claimed must be seen
-		sweep, taken = nil, false
+		taken = false
 		n, err := s.run(db, `UPDATE discoveries SET epoch = epoch + 1, lease_until = {now} + ?, claim = ?
 			WHERE budget = ? AND lease_until <= {now} AND next_at <= {now}`, lease.Milliseconds(), token, budget)
 		if err == nil && n == 0 {
-			return db.Raw(s.d.sql(`SELECT COUNT(*) > 0 FROM discoveries WHERE budget = ? AND lease_until > {now}`), budget).Row().Scan(&taken)
+			return s.singleIn(db, []any{&taken}, `SELECT COUNT(*) > 0 FROM discoveries WHERE budget = ? AND lease_until > {now}`, budget)
 		}
 		if err != nil {
 			return err
 		}
-		rows, err := s.rows(db, `SELECT `+discoveryColumns+`, {now} FROM discoveries d WHERE d.claim = ?`, token)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
+		claimed, err = collect(db, s, func(rows scanner) (job.Sweep, error) {
 			var now int64
-			r, err := scanDiscovery(rows, &now)
-			if err != nil {
-				return err
-			}
-			sweep = &job.Sweep{Row: r.id, Discovery: r.discovery, Place: r.place, Whole: r.discovery.IsWhole(instant(now)), Epoch: r.epoch, At: instant(now)}
-		}
-		return rows.Err()
+			r, err := scanDiscovery(withExtra{rows, &now})
+			return job.Sweep{Row: r.id, Discovery: r.discovery, Place: r.place, Whole: r.discovery.IsWhole(instant(now)), Epoch: r.epoch, At: instant(now)}, err
+		}, `SELECT `+discoveryColumns+`, {now} FROM discoveries d WHERE d.claim = ?`, token)
+		return err
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("claim a sweep of %s: %w", budget, err)
 	}
-	return sweep, taken, nil
+	if len(claimed) == 0 {
+		return nil, taken, nil
+	}
+	return &claimed[0], taken, nil
 }
 
 // Crowd counts the jobs of a budget that are due, and all that are polled by themselves.
 func (s *Store) Crowd(ctx context.Context, budget string) (due, all int64, err error) {
-	err = s.query(ctx, func(db *gorm.DB) error {
-		return db.Raw(s.d.sql(`SELECT (SELECT COUNT(*) FROM jobs WHERE budget = ? AND `+dueIdle+`) + (SELECT COUNT(*) FROM jobs WHERE budget = ? AND `+dueAbandoned+`),
-			(SELECT COUNT(*) FROM jobs WHERE budget = ? AND next_at > 0)`), budget, budget, budget).Row().Scan(&due, &all)
-	})
+	err = s.single(ctx, []any{&due, &all}, `SELECT (SELECT COUNT(*) FROM jobs WHERE budget = ? AND `+dueIdle+`) + (SELECT COUNT(*) FROM jobs WHERE budget = ? AND `+dueAbandoned+`),
+		(SELECT COUNT(*) FROM jobs WHERE budget = ? AND next_at > 0)`, budget, budget, budget)
 	return due, all, err
 }
 
 // MoveSweep notes how much of the list was read and prolongs the lease; false where it is lost.
 func (s *Store) MoveSweep(ctx context.Context, w job.Sweep, place int64, lease time.Duration) (held bool, err error) {
-	err = s.exec(ctx, func(db *gorm.DB) error {
-		n, err := s.run(db, `UPDATE discoveries SET place = ?, lease_until = {now} + ? WHERE id = ? AND epoch = ? AND lease_until > {now}`, place, lease.Milliseconds(), w.Row, w.Epoch)
-		held = n > 0
-		return err
-	})
-	return held, err
+	n, err := s.do(ctx, `UPDATE discoveries SET place = ?, lease_until = {now} + ? WHERE id = ? AND epoch = ? AND lease_until > {now}`, place, lease.Milliseconds(), w.Row, w.Epoch)
+	return n > 0, err
 }
 
 // EndSweep writes what a sweep came to, where its lease stands, and ends the lease. A discovery that was paused
@@ -75,14 +65,12 @@ func (s *Store) EndSweep(ctx context.Context, w job.Sweep, d job.Discovery, plac
 	if p.LastError != nil {
 		f, failedAt = *p.LastError, millis(p.LastError.At)
 	}
-	return s.exec(ctx, func(db *gorm.DB) error {
-		_, err := s.run(db, `UPDATE discoveries SET lease_until = 0, claim = '', place = ?, swept_at = ?, whole_at = CASE WHEN finished = ? THEN {integer} ELSE whole_at END,
-			next_at = CASE WHEN paused = 1 THEN NULL ELSE {integer} END, last_attempt_at = ?, failures = ?, error_kind = ?, error_code = ?, error_message = ?,
-			error_request_id = ?, error_at = ?, error_repeats = ? WHERE id = ? AND epoch = ? AND lease_until <> 0`,
-			place, millisOrNil(d.SweptAt), flag(d.Finished), millisOrNil(d.WholeAt), millisOrNil(p.NextAt), millisOrNil(p.LastAttemptAt), p.Failures,
-			string(f.Kind), f.Code, f.Message, f.RequestID, failedAt, f.Repeats, w.Row, w.Epoch)
-		return err
-	})
+	_, err := s.do(ctx, `UPDATE discoveries SET lease_until = 0, claim = '', place = ?, swept_at = ?, whole_at = CASE WHEN finished = ? THEN {integer} ELSE whole_at END,
+		next_at = CASE WHEN paused = 1 THEN NULL ELSE {integer} END, last_attempt_at = ?, failures = ?, error_kind = ?, error_code = ?, error_message = ?,
+		error_request_id = ?, error_at = ?, error_repeats = ? WHERE id = ? AND epoch = ? AND lease_until <> 0`,
+		place, millisOrNil(d.SweptAt), flag(d.Finished), millisOrNil(d.WholeAt), millisOrNil(p.NextAt), millisOrNil(p.LastAttemptAt), p.Failures,
+		string(f.Kind), f.Code, f.Message, f.RequestID, failedAt, f.Repeats, w.Row, w.Epoch)
+	return err
 }
 
 // ClaimListed takes the jobs that a page of a list names, due or not, for lease: those that are watched, not paused and
@@ -120,18 +108,13 @@ func (s *Store) claimListed(ctx context.Context, w job.Sweep, found []job.Found,
 			}
 		}
 		if len(free) > 0 {
-			err := db.Exec(s.d.sql(`UPDATE jobs SET epoch = epoch + 1, lease_until = {now} + ?, claim = ? WHERE id IN ? AND lease_until <= {now} AND paused = 0`),
-				lease.Milliseconds(), token, free).Error
+			_, err := s.run(db, `UPDATE jobs SET epoch = epoch + 1, lease_until = {now} + ?, claim = ? WHERE id IN ? AND lease_until <= {now} AND paused = 0`, lease.Milliseconds(), token, free)
 			if err != nil {
 				return err
 			}
 		}
-		rows, err := db.Raw(s.d.sql(`SELECT `+jobColumns+`, {now}`+jobTables+`WHERE jobs.provider = ? AND jobs.scope = ? AND jobs.job_id IN ? AND jobs.claim = ?`),
-			string(key.Provider), key.Scope, names, token).Rows()
-		if err != nil {
-			return err
-		}
-		claims, err = s.scanClaims(rows, token)
+		claims, err = collect(db, s, s.scanClaim(token), `SELECT `+jobColumns+`, {now}`+jobTables+`WHERE jobs.provider = ? AND jobs.scope = ? AND jobs.job_id IN ? AND jobs.claim = ?`,
+			string(key.Provider), key.Scope, names, token)
 		return err
 	})
 	return claims, err
@@ -139,31 +122,26 @@ func (s *Store) claimListed(ctx context.Context, w job.Sweep, found []job.Found,
 
 // known are the jobs among names that are watched or were unwatched, and the rows of those that may be claimed.
 func (s *Store) known(ctx context.Context, place job.Key, names []string, seen map[string]job.Phase) (known map[string]bool, free []int64, err error) {
-	err = s.query(ctx, func(db *gorm.DB) error {
-		known, free = map[string]bool{}, nil
-		rows, err := db.Raw(s.d.sql(`SELECT id, job_id, phase, CASE WHEN paused = 0 AND lease_until <= {now} THEN 1 ELSE 0 END, CASE WHEN next_at IS NULL THEN 1 ELSE 0 END
-			FROM jobs WHERE provider = ? AND scope = ? AND job_id IN ?
-			UNION ALL SELECT 0, job_id, '', 0, 0 FROM unwatched WHERE provider = ? AND scope = ? AND job_id IN ?`),
-			string(place.Provider), place.Scope, names, string(place.Provider), place.Scope, names).Rows()
-		if err != nil {
-			return err
+	type listed struct {
+		id          int64
+		name        string
+		phase       job.Phase
+		open, rests bool
+	}
+	list, err := read(ctx, s, func(rows scanner) (l listed, err error) {
+		err = rows.Scan(&l.id, &l.name, &l.phase, &l.open, &l.rests)
+		return l, err
+	}, `SELECT id, job_id, phase, CASE WHEN paused = 0 AND lease_until <= {now} THEN 1 ELSE 0 END, CASE WHEN next_at IS NULL THEN 1 ELSE 0 END
+		FROM jobs WHERE provider = ? AND scope = ? AND job_id IN ?
+		UNION ALL SELECT 0, job_id, '', 0, 0 FROM unwatched WHERE provider = ? AND scope = ? AND job_id IN ?`,
+		string(place.Provider), place.Scope, names, string(place.Provider), place.Scope, names)
+	known = map[string]bool{}
+	for _, l := range list {
+		known[l.name] = true
+		if l.open && (!l.rests || l.phase != seen[l.name]) {
+			free = append(free, l.id)
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var id int64
-			var name string
-			var phase job.Phase
-			var open, rests bool
-			if err := rows.Scan(&id, &name, &phase, &open, &rests); err != nil {
-				return err
-			}
-			known[name] = true
-			if open && (!rests || phase != seen[name]) {
-				free = append(free, id)
-			}
-		}
-		return rows.Err()
-	})
+	}
 	return known, free, err
 }
 
@@ -190,5 +168,6 @@ func (s *Store) adopt(db *gorm.DB, place job.Key, names []string, token string, 
 		rows += `(?, ?, ?, ?, 'pending', {now}, {now}, {now}, '', '', 1, {now} + {integer}, ?)`
 		args = append(args, string(place.Provider), place.Scope, name, place.Budget(), lease.Milliseconds(), token)
 	}
-	return db.Exec(s.d.sql(`INSERT INTO jobs (provider, scope, job_id, budget, phase, watched_at, changed_at, next_at, error_message, file_url, epoch, lease_until, claim) VALUES `+rows), args...).Error
+	_, err := s.run(db, `INSERT INTO jobs (provider, scope, job_id, budget, phase, watched_at, changed_at, next_at, error_message, file_url, epoch, lease_until, claim) VALUES `+rows, args...)
+	return err
 }

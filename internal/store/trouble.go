@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -22,11 +21,7 @@ const noticeSelect = `SELECT 'known', budget, kind, since, opened_at, jobs, 0, c
 // (0: never asked), and polls that have failed for one reason for troubleAfter. What opens, ends or is found is written
 // in one transaction with its event, so that pollers that notice the same at once tell it once.
 func (s *Store) Notice(ctx context.Context, stuckAfter, troubleAfter time.Duration) error {
-	var n noticed
-	err := s.query(ctx, func(db *gorm.DB) (err error) {
-		n, err = s.notice(db)
-		return err
-	})
+	n, err := s.notice(ctx)
 	if err == nil {
 		err = s.tellTroubles(ctx, job.Troubles(n.known, n.fails, troubleAfter, n.now), n.now)
 	}
@@ -47,46 +42,43 @@ type noticed struct {
 	now     time.Time
 }
 
-func (s *Store) notice(db *gorm.DB) (n noticed, err error) {
-	rows, err := s.rows(db, noticeSelect)
-	if err != nil {
-		return n, err
+func (s *Store) notice(ctx context.Context) (n noticed, err error) {
+	type row struct {
+		what     string
+		failures int64
+		now      int64
+		job.Trouble
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var what string
-		var t job.Trouble
-		var since, failures, now int64
-		var opened sql.NullInt64
-		if err := rows.Scan(&what, &t.Budget, &t.Kind, &since, &opened, &t.Jobs, &failures, &t.Code, &t.Message, &now); err != nil {
-			return n, err
-		}
-		n.now, t.Since, t.OpenedAt = instant(now), instant(since), instantOrNil(opened)
-		switch what {
+	list, err := read(ctx, s, func(rows scanner) (r row, err error) {
+		var since int64
+		var opened *int64
+		err = rows.Scan(&r.what, &r.Budget, &r.Kind, &since, &opened, &r.Jobs, &r.failures, &r.Code, &r.Message, &r.now)
+		r.Since, r.OpenedAt = instant(since), instantOrNil(opened)
+		return r, err
+	}, noticeSelect)
+	for _, r := range list {
+		n.now = instant(r.now)
+		switch r.what {
 		case "known":
-			n.known = append(n.known, t)
+			n.known = append(n.known, r.Trouble)
 		case "stuck":
-			n.stuckAt = t.Since
+			n.stuckAt = r.Since
 		default:
-			n.fails = append(n.fails, job.Failing{Budget: t.Budget, Kind: t.Kind, Jobs: t.Jobs, Failures: failures})
+			n.fails = append(n.fails, job.Failing{Budget: r.Budget, Kind: r.Kind, Jobs: r.Jobs, Failures: r.failures})
 		}
 	}
-	return n, rows.Err()
+	return n, err
 }
 
 func (s *Store) tellTroubles(ctx context.Context, c job.TroubleChanges, now time.Time) error {
 	for _, t := range c.Begun {
-		err := s.exec(ctx, func(db *gorm.DB) error {
-			return db.Exec(`INSERT INTO troubles (budget, kind, since, jobs, message) VALUES (?, ?, ?, ?, '')`, t.Budget, string(t.Kind), millis(t.Since), t.Jobs).Error
-		})
+		_, err := s.do(ctx, `INSERT INTO troubles (budget, kind, since, jobs, message) VALUES (?, ?, ?, ?, '')`, t.Budget, string(t.Kind), millis(t.Since), t.Jobs)
 		if err != nil && !duplicate(err) { // another poller noticed it too
 			return err
 		}
 	}
 	for _, t := range c.Passed {
-		err := s.exec(ctx, func(db *gorm.DB) error {
-			return db.Exec(`DELETE FROM troubles WHERE budget = ? AND kind = ? AND since = ? AND opened_at IS NULL`, t.Budget, string(t.Kind), millis(t.Since)).Error
-		})
+		_, err := s.do(ctx, `DELETE FROM troubles WHERE budget = ? AND kind = ? AND since = ? AND opened_at IS NULL`, t.Budget, string(t.Kind), millis(t.Since))
 		if err != nil {
 			return err
 		}
@@ -116,21 +108,13 @@ func (s *Store) tellTroubles(ctx context.Context, c job.TroubleChanges, now time
 
 // newestFailure gives t the code and message of its newest failure.
 func (s *Store) newestFailure(ctx context.Context, t *job.Trouble) error {
-	return s.query(ctx, func(db *gorm.DB) error {
-		rows, err := s.rows(db, `SELECT error_code, error_message, error_at FROM jobs WHERE budget = ? AND error_kind = ?
-			UNION ALL SELECT error_code, error_message, error_at FROM discoveries WHERE budget = ? AND error_kind = ? ORDER BY 3 DESC LIMIT 1`,
-			t.Budget, string(t.Kind), t.Budget, string(t.Kind))
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			if err := rows.Scan(&t.Code, &t.Message, new(any)); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
-	})
+	_, err := read(ctx, s, func(rows scanner) (at any, err error) {
+		err = rows.Scan(&t.Code, &t.Message, &at)
+		return at, err
+	}, `SELECT error_code, error_message, error_at FROM jobs WHERE budget = ? AND error_kind = ?
+		UNION ALL SELECT error_code, error_message, error_at FROM discoveries WHERE budget = ? AND error_kind = ? ORDER BY 3 DESC LIMIT 1`,
+		t.Budget, string(t.Kind), t.Budget, string(t.Kind))
+	return err
 }
 
 // tellTrouble writes e where change found the trouble as it was: nobody else did.
@@ -145,39 +129,26 @@ func (s *Store) tellTrouble(ctx context.Context, e job.Event, change func(tx *go
 }
 
 // stuckSelect asks by the index of provider, phase and change: of the jobs that run for long enough, few have to be
-// polled any closer. A copy that tells how far it is behind does something; it has no end to reach. Of a job that was
+// read. A copy that tells how far it is behind does something; it has no end to reach. Of a job that was
 // not polled of late nobody knows how it goes.
 const stuckSelect = `SELECT ` + jobColumns + jobTables + `WHERE jobs.provider = ? AND jobs.phase = 'running' AND jobs.changed_at <= ? AND jobs.paused = 0
 	AND jobs.failures = 0 AND jobs.lag_seconds IS NULL AND jobs.stuck_seq < jobs.seq AND s.first_observed_at <= ? AND s.last_observed_at >= ? ORDER BY jobs.changed_at, jobs.id LIMIT ?`
 
-// looksPerWait is how often jobs that stand still are looked for, in the time after which they are told.
-const looksPerWait = 60
+// asksPerWait is how often jobs that stand still are looked for, in the time after which they are told.
+const asksPerWait = 60
 
 // tellStuck tells of running jobs that have shown nothing new for that long, once per snapshot.
 func (s *Store) tellStuck(ctx context.Context, after time.Duration, n noticed) error {
-	if n.now.Sub(n.stuckAt) < after/looksPerWait {
+	if n.now.Sub(n.stuckAt) < after/asksPerWait {
 		return nil
 	}
-	mine := false
-	err := s.exec(ctx, func(db *gorm.DB) error {
-		changed, err := s.run(db, `UPDATE sequences SET value = ? WHERE name = 'stuck' AND value = ?`, millis(n.now), millis(n.stuckAt))
-		mine = changed > 0
-		return err
-	})
-	if err != nil || !mine {
+	mine, err := s.do(ctx, `UPDATE sequences SET value = ? WHERE name = 'stuck' AND value = ?`, millis(n.now), millis(n.stuckAt))
+	if err != nil || mine == 0 {
 		return err
 	}
 	for _, p := range job.Providers {
 		for more := true; more; {
-			var still []jobRow
-			err := s.query(ctx, func(db *gorm.DB) error {
-				rows, err := s.rows(db, stuckSelect, string(p), millis(n.now.Add(-after)), millis(n.now.Add(-after)), millis(n.now.Add(-job.Overdue)), maxGroup)
-				if err != nil {
-					return err
-				}
-				still, err = s.scanJobs(rows)
-				return err
-			})
+			still, err := read(ctx, s, s.scanJob, stuckSelect, string(p), millis(n.now.Add(-after)), millis(n.now.Add(-after)), millis(n.now.Add(-job.Overdue)), maxGroup)
 			if err != nil {
 				return err
 			}
@@ -211,21 +182,13 @@ func (s *Store) tellEach(ctx context.Context, still []jobRow, now time.Time) (to
 }
 
 // openTroubles lists the open ones, the oldest first.
-func (s *Store) openTroubles(db *gorm.DB, sum *job.Summary) error {
-	rows, err := db.Raw(`SELECT budget, kind, since, opened_at, jobs, code, message FROM troubles WHERE opened_at IS NOT NULL ORDER BY opened_at, budget, kind`).Rows()
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var t job.Trouble
+func (s *Store) openTroubles(db *gorm.DB, sum *job.Summary) (err error) {
+	sum.Troubles, err = collect(db, s, func(rows scanner) (t job.Trouble, err error) {
 		var since int64
-		var opened sql.NullInt64
-		if err := rows.Scan(&t.Budget, &t.Kind, &since, &opened, &t.Jobs, &t.Code, &t.Message); err != nil {
-			return err
-		}
+		var opened *int64
+		err = rows.Scan(&t.Budget, &t.Kind, &since, &opened, &t.Jobs, &t.Code, &t.Message)
 		t.Since, t.OpenedAt = instant(since), instantOrNil(opened)
-		sum.Troubles = append(sum.Troubles, t)
-	}
-	return rows.Err()
+		return t, err
+	}, `SELECT budget, kind, since, opened_at, jobs, code, message FROM troubles WHERE opened_at IS NOT NULL ORDER BY opened_at, budget, kind`)
+	return err
 }

@@ -57,9 +57,7 @@ func (s *Store) untoldOf(ctx context.Context, row int64) (n int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	err = s.query(ctx, func(db *gorm.DB) error {
-		return db.Raw(`SELECT COUNT(*) FROM events WHERE job = ? AND id > ?`, row, last).Row().Scan(&n)
-	})
+	err = s.single(ctx, []any{&n}, `SELECT COUNT(*) FROM events WHERE job = ? AND id > ?`, row, last)
 	return n, err
 }
 

@@ -107,25 +107,23 @@ func (s *Store) change(ctx context.Context, row jobRow, c job.Change) (job.Job, 
 	if err != nil {
 		return job.Job{}, err
 	}
-	err = s.exec(ctx, func(db *gorm.DB) error {
-		if c.Label != nil && *c.Label != row.job.Label {
-			if err := db.Exec(`UPDATE jobs SET label = ? WHERE id = ?`, *c.Label, row.id).Error; err != nil {
-				return err
-			}
+	if c.Label != nil && *c.Label != row.job.Label {
+		if _, err := s.do(ctx, `UPDATE jobs SET label = ? WHERE id = ?`, *c.Label, row.id); err != nil {
+			return job.Job{}, err
 		}
-		switch {
-		case c.Paused == nil || *c.Paused == row.job.Paused:
-			return nil
-		case *c.Paused:
-			return db.Exec(`UPDATE jobs SET paused = 1, next_at = NULL WHERE id = ? AND paused = 0`, row.id).Error
-		}
+	}
+	switch {
+	case c.Paused == nil || *c.Paused == row.job.Paused:
+	case *c.Paused:
+		_, err = s.do(ctx, `UPDATE jobs SET paused = 1, next_at = NULL WHERE id = ? AND paused = 0`, row.id)
+	default:
 		// Whether the job rests is as row says, unless a poll was recorded since: then all of it is asked anew.
-		done := db.Exec(`UPDATE jobs SET paused = 0, next_at = ? WHERE id = ? AND paused = 1 AND seq = ?`, millisOrNil(row.job.Resume(now)), row.id, row.seq())
-		if done.Error == nil && done.RowsAffected == 0 {
-			return errChanged
+		var n int64
+		n, err = s.do(ctx, `UPDATE jobs SET paused = 0, next_at = ? WHERE id = ? AND paused = 1 AND seq = ?`, millisOrNil(row.job.Resume(now)), row.id, row.seq())
+		if err == nil && n == 0 {
+			err = errChanged
 		}
-		return done.Error
-	})
+	}
 	if err != nil {
 		return job.Job{}, err
 	}
@@ -142,10 +140,7 @@ func (s *Store) PollNow(ctx context.Context, k job.Key) (job.Job, error) {
 	if row.job.Paused {
 		return job.Job{}, job.ErrPaused
 	}
-	err = s.exec(ctx, func(db *gorm.DB) error {
-		return db.Exec(s.d.sql(`UPDATE jobs SET next_at = {now}
-			WHERE id = ? AND paused = 0 AND (next_at IS NULL OR next_at > {now} OR lease_until > {now})`), row.id).Error
-	})
+	_, err = s.do(ctx, `UPDATE jobs SET next_at = {now} WHERE id = ? AND paused = 0 AND (next_at IS NULL OR next_at > {now} OR lease_until > {now})`, row.id)
 	if err != nil {
 		return job.Job{}, fmt.Errorf("poll %s: %w", k, err)
 	}
