@@ -64,8 +64,24 @@ type rowsUpdate struct{ table, set, where string }
 
 var given = regexp.MustCompile(`{([it]) (\w+)}`)
 
-// update is the statement for n rows. For one it is a plain UPDATE, which MariaDB runs in half the time of a join.
+// update is the statement for n rows, which is made once.
 func (u rowsUpdate) update(d dialect, n int) string {
+	key := updateKey{u.table, n}
+	made, ok := d.bound.made.Load(key)
+	if !ok {
+		made = u.build(d, n)
+		d.bound.made.Store(key, made)
+	}
+	return made.(string)
+}
+
+type updateKey struct {
+	table string
+	rows  int
+}
+
+// build makes the statement. For one row it is a plain UPDATE, which MariaDB runs in half the time of a join.
+func (u rowsUpdate) build(d dialect, n int) string {
 	if n == 1 {
 		set := strings.ReplaceAll(given.ReplaceAllString(u.set, "{$1}"), "{i}", "{integer}")
 		return "UPDATE " + u.table + " SET " + strings.ReplaceAll(set, "{t}", "?") + " WHERE " + given.ReplaceAllString(u.where, "?")

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"time"
 
 	"migwatch/internal/job"
@@ -32,16 +33,16 @@ func instantOrNil(ms *int64) *time.Time {
 // jobColumns is what scanJob reads; a job may have no snapshot yet.
 const jobColumns = `jobs.id, jobs.provider, jobs.scope, jobs.job_id, jobs.label, jobs.paused, jobs.phase, jobs.watched_at, jobs.changed_at,
 	jobs.next_at, jobs.last_attempt_at, jobs.failures, jobs.error_kind, jobs.error_code, jobs.error_message, jobs.error_request_id, jobs.error_at, jobs.error_repeats,
-	jobs.file_url, jobs.file_expires_at, jobs.epoch, jobs.lease_until, COALESCE(jobs.about, ''), jobs.stuck_seq,
-	COALESCE(s.seq, 0), COALESCE(s.phase, ''), COALESCE(s.status, ''), s.progress, s.check_flag, s.error_code, COALESCE(s.message, ''), s.records_succeeded, s.records_failed,
-	COALESCE(s.request_id, ''), COALESCE(s.first_observed_at, 0), COALESCE(s.last_observed_at, 0), COALESCE(s.observations, 0), COALESCE(s.step, '')`
+	jobs.file_url, jobs.file_expires_at, jobs.epoch, jobs.lease_until, jobs.about, jobs.stuck_seq,
+	s.seq, s.phase, s.status, s.progress, s.check_flag, s.error_code, s.message, s.records_succeeded, s.records_failed,
+	s.request_id, s.first_observed_at, s.last_observed_at, s.observations, s.step`
 
 // jobTables is where jobColumns come from.
 const jobTables = ` FROM jobs LEFT JOIN snapshots s ON s.job = jobs.id AND s.seq = jobs.seq `
 
 // snapshotColumns is what snapshotRow reads.
 const snapshotColumns = `s.seq, s.phase, s.status, s.progress, s.check_flag, s.error_code, s.message, s.records_succeeded, s.records_failed, s.request_id,
-	s.first_observed_at, s.last_observed_at, s.observations, COALESCE(s.step, '')`
+	s.first_observed_at, s.last_observed_at, s.observations, s.step`
 
 // jobRow is one row of jobColumns.
 type jobRow struct {
@@ -64,11 +65,12 @@ func (s *Store) scanJob(rows scanner) (jobRow, error) {
 		watched, changed, stuck     int64
 		next, attempt, errAt, fileX *int64
 		failure                     job.Failure
-		url, about                  string
+		url                         string
+		about                       sql.NullString
 		latest                      snapshotRow
 	)
-	err := rows.Scan(append([]any{&r.id, &j.Key.Provider, &j.Key.Scope, &j.Key.ID, &j.Label, &j.Paused, &j.Phase, &watched, &changed,
-		&next, &attempt, &j.Polling.Failures, &failure.Kind, &failure.Code, &failure.Message, &failure.RequestID, &errAt, &failure.Repeats,
+	err := rows.Scan(append([]any{&r.id, (*string)(&j.Key.Provider), &j.Key.Scope, &j.Key.ID, &j.Label, &j.Paused, (*string)(&j.Phase), &watched, &changed,
+		&next, &attempt, &j.Polling.Failures, (*string)(&failure.Kind), &failure.Code, &failure.Message, &failure.RequestID, &errAt, &failure.Repeats,
 		&url, &fileX, &r.epoch, &r.leaseUntil, &about, &stuck}, latest.into()...)...)
 	if err != nil {
 		return r, err
@@ -79,11 +81,11 @@ func (s *Store) scanJob(rows scanner) (jobRow, error) {
 	if fileX != nil {
 		j.File = s.unseal(url, instant(*fileX), j.Key)
 	}
-	if latest.Seq > 0 {
+	if latest.seq.Valid {
 		snapshot := latest.snapshot()
 		j.Latest, j.Stuck = &snapshot, stuck == snapshot.Seq && j.Phase == job.Running
 	}
-	return r, tellAbout(j, about)
+	return r, tellAbout(j, about.String)
 }
 
 // failureOrNil is f with its instant; nil where the row has none.
@@ -97,18 +99,20 @@ func failureOrNil(f job.Failure, at *int64) *job.Failure {
 	return &f
 }
 
-// snapshotRow is one row of snapshotColumns. It may be scanned into again and again.
+// snapshotRow is one row of snapshotColumns, all NULL where a job has no snapshot yet. It may be scanned into again and again.
 type snapshotRow struct {
-	job.Snapshot
-	first, last int64
+	seq, first, last, seen                  sql.NullInt64
+	phase, status, message, requestID, step sql.NullString
+	job.Observation                         // its numbers
 }
 
 func (r *snapshotRow) into() []any {
-	return []any{&r.Seq, &r.Phase, &r.Status, &r.Progress, &r.CheckFlag, &r.ErrorCode, &r.Message, &r.RecordsSucceeded, &r.RecordsFailed, &r.RequestID,
-		&r.first, &r.last, &r.Observations, &r.Step}
+	return []any{&r.seq, &r.phase, &r.status, &r.Progress, &r.CheckFlag, &r.ErrorCode, &r.message, &r.RecordsSucceeded, &r.RecordsFailed, &r.requestID,
+		&r.first, &r.last, &r.seen, &r.step}
 }
 
 func (r *snapshotRow) snapshot() job.Snapshot {
-	r.FirstObservedAt, r.LastObservedAt = instant(r.first), instant(r.last)
-	return r.Snapshot
+	o := r.Observation
+	o.Phase, o.Status, o.Message, o.RequestID, o.Step = job.Phase(r.phase.String), r.status.String, r.message.String, r.requestID.String, r.step.String
+	return job.Snapshot{Seq: r.seq.Int64, Observation: o, FirstObservedAt: instant(r.first.Int64), LastObservedAt: instant(r.last.Int64), Observations: r.seen.Int64}
 }

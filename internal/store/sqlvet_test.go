@@ -90,7 +90,7 @@ func (v *sqlVet) rowsUpdate(n ast.Node) bool {
 
 func (v *sqlVet) function(f *ast.FuncDecl) {
 	switch f.Name.Name {
-	case "bind", "spread", "update": // take SQL apart and put it together again
+	case "bind", "spread", "update", "build": // take SQL apart and put it together again
 		return
 	}
 	v.name, v.assigns, v.params = f.Name.Name, map[string][]ast.Expr{}, map[string]bool{}

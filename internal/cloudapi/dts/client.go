@@ -86,7 +86,7 @@ var (
 	describeSync         = operation{version2021, "DescribeSyncJobs"}
 )
 
-// Look asks for the state of j: once, for what is known already of a job that stands as it stood, and once or
+// Poll asks for the state of j: once, for what is known already of a job that stands as it stood, and once or
 // twice more for what one answer does not tell. Each call waits at gate when its connection is ready. The error
 // is what gate returned, or a *job.PollError. A job that DTS does not know is no error: its phase is missing.
 func (c *Client) Poll(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Observation, error) {

@@ -50,7 +50,7 @@ func New(o Options) (*Client, error) {
 	return &Client{endpoint: base.JoinPath(statePath), transport: o.Transport, tokens: o.Tokens, now: o.Now}, nil
 }
 
-// Look asks once for the state of k, and once more with another token where the API calls the first
+// Poll asks once for the state of k, and once more with another token where the API calls the first
 // one bad. Each call waits at gate when its connection is ready. The error is what gate returned, or a
 // *job.PollError.
 func (c *Client) Poll(ctx context.Context, j job.Job, gate func(context.Context) error) (job.Observation, error) {
