@@ -37,6 +37,19 @@ lint: lint-tools ## gofmt, vet, tidy and the linter
 	$(GO) mod tidy -diff
 	build/tools/golangci-lint run
 
+GOVULNCHECK ?= v1.1.4
+
+.PHONY: vulnerabilities
+vulnerabilities: ## known vulnerabilities in what is linked; skips where their database cannot be reached
+	@found=$$($(GO) run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK) ./... 2>&1); code=$$?; echo "$$found"; \
+	case "$$found" in *"fetching vulnerabilities"*) echo "skipped: the vulnerability database cannot be reached";; *) exit $$code;; esac
+
+.PHONY: cross
+cross: ## compile the command for linux, macOS and Windows, on amd64 and arm64
+	@for os in linux darwin windows; do for arch in amd64 arm64; do \
+		echo "$$os/$$arch"; CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -o build/cross/$$os-$$arch/ ./cmd/migwatch || exit 1; \
+	done; done
+
 .PHONY: bench
 bench: ## run the benchmarks; BENCH=pattern BENCHTIME=1s PACKAGES=./...
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) $(PACKAGES)
@@ -61,6 +74,17 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
 		done; \
 	done
+
+# The shell's own PATH is not to be had here, as make gives the new one to its recipes: hence getconf's.
+.PHONY: module
+module: ## name the module after where it is published: make module PATH=github.com/you/migwatch
+ifneq ($(origin PATH),command line)
+	@echo "usage: make module PATH=github.com/you/migwatch"; exit 1
+endif
+	@export MODULE='$(PATH)' PATH="$$(command -p getconf PATH)"; old=$$(sed -n 's/^module //p' go.mod); export old; \
+	case $$MODULE in */*) ;; *) echo "make module: $$MODULE names no host: give a path such as github.com/you/migwatch"; exit 1;; esac; \
+	find . -name node_modules -prune -o \( -name '*.go' -o -name Dockerfile -o -name go.mod \) -type f -print | \
+	xargs perl -pi -e 's{^module \Q$$ENV{old}\E$$}{module $$ENV{MODULE}}; s{(?<=["\s])\Q$$ENV{old}\E/(?=(internal|client|cmd|functions|migrations|scripts|test)\b)}{$$ENV{MODULE}/}g'
 
 .PHONY: demo
 demo: ## both upstreams emulated, the poller and the page, no account needed

@@ -10,15 +10,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 )
 
-const (
-	module = "migwatch"
-	top    = "../.."
-)
+const top = "../.."
+
+// module is this module's path, which make module changes.
+var module, _, _ = strings.Cut(reflect.TypeOf(own{}).PkgPath(), "/internal/")
+
+type own struct{}
 
 // may lists what each package may import of ours. A package that is not here may not exist.
 var may = map[string][]string{
