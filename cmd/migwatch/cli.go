@@ -83,6 +83,7 @@ func run(ctx context.Context, args []string, c *console) (code int) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.ExplicitGroups(groups),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(sh))
+	sh.completes(ctx)
 	err := errors.Join(sh.command(ctx, args), sh.close())
 	if code = exitCode(ctx, err); code != exitOK && code != exitInterrupted {
 		fmt.Fprint(sh.log, explain(err))

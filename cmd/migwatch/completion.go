@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 
-	"github.com/alecthomas/kong"
+	"github.com/posener/complete"
+	"github.com/willabides/kongplete"
 )
 
 type completionCmd struct {
@@ -20,108 +24,38 @@ func (completionCmd) Help() string {
   fish: migwatch completion fish > ~/.config/fish/completions/migwatch.fish`
 }
 
-// Run prints a script made of the very flags and commands that this build has.
+// Each shell asks the command itself what may come next, with the line so far in COMP_LINE.
+var completions = map[string]string{
+	"bash": "complete -o default -C migwatch migwatch\n",
+	"zsh": `#compdef migwatch
+local -a next=(${(f)"$(COMP_LINE="${words[1,CURRENT]}" migwatch)"})
+(( $#next )) && compadd -- $next || _files
+`,
+	"fish": "complete -c migwatch -a '(env COMP_LINE=(commandline -cp) migwatch)'\n",
+}
+
+// Run prints a script for the shell.
 func (cmd *completionCmd) Run(sh *shell) error {
-	m := modelOf(sh.app.Model)
-	text := map[string]func() string{"bash": m.bash, "zsh": m.zsh, "fish": m.fish}[cmd.Shell]()
-	_, err := fmt.Fprint(sh.out, text)
+	_, err := fmt.Fprint(sh.out, completions[cmd.Shell])
 	return err
 }
 
-// model is what a shell needs to know of the command.
-type model struct {
-	global   []flag
-	commands []command
+// completes answers a shell that asks what may come next, and ends the command; it does nothing where none asks.
+func (sh *shell) completes(ctx context.Context) {
+	watched := func(complete.Args) []string { return sh.watchedKeys(ctx) }
+	kongplete.Complete(sh.app, kongplete.WithPredictor("file", complete.PredictFiles("*")), kongplete.WithPredictor("key", complete.PredictFunc(watched)))
 }
 
-type command struct {
-	name, help string
-	flags      []flag
-	takesKeys  bool
-	values     []string // of its argument, where only some will do
-}
-
-type flag struct {
-	name, short, help string
-	values            []string
-	file, takesValue  bool
-}
-
-func modelOf(app *kong.Application) model {
-	m := model{global: flagsOf(app.Node)}
-	for _, n := range app.Children {
-		if n.Hidden {
-			continue
-		}
-		c := command{name: n.Name, help: n.Help, flags: flagsOf(n)}
-		for _, p := range n.Positional {
-			c.takesKeys = c.takesKeys || p.Name == "key"
-			c.values = append(c.values, enumOf(p)...)
-		}
-		m.commands = append(m.commands, c)
+// watchedKeys are the jobs that the environment's server or the database at hand watches; none where it cannot be asked.
+func (sh *shell) watchedKeys(ctx context.Context) []string {
+	if err := os.Unsetenv("COMP_LINE"); err != nil { // what follows is no question any more
+		return nil
 	}
-	return m
-}
-
-func flagsOf(n *kong.Node) []flag {
-	var flags []flag
-	for _, f := range n.Flags {
-		if f.Hidden {
-			continue
-		}
-		one := flag{name: f.Name, help: f.Help, values: enumOf(f.Value), takesValue: !f.IsBool(), file: f.PlaceHolder == "FILE"}
-		if f.Short != 0 {
-			one.short = string(f.Short)
-		}
-		flags = append(flags, one)
+	var list strings.Builder
+	asked := *sh.console
+	asked.out, asked.err = &list, io.Discard
+	if run(ctx, []string{"jobs", "--keys", "--limit", "500"}, &asked) != exitOK {
+		return nil
 	}
-	return flags
-}
-
-func enumOf(v *kong.Value) []string {
-	var values []string
-	for _, e := range v.EnumSlice() {
-		if e != "" {
-			values = append(values, e)
-		}
-	}
-	return values
-}
-
-func (m model) names() []string {
-	var names []string
-	for _, c := range m.commands {
-		names = append(names, c.name)
-	}
-	return names
-}
-
-// words are a command's flags as they are typed.
-func (m model) words(c command) string {
-	var words []string
-	for _, f := range append(c.flags, m.global...) {
-		words = append(words, "--"+f.name)
-	}
-	return strings.Join(append(words, c.values...), " ")
-}
-
-// valued calls do for each flag that takes a value, with a shell pattern that finds it.
-func (m model) valued(do func(pattern string, f flag)) {
-	for _, f := range m.global {
-		if f.takesValue {
-			do("*:--"+f.name, f)
-		}
-	}
-	for _, c := range m.commands {
-		for _, f := range c.flags {
-			if !f.takesValue {
-				continue
-			}
-			pattern := c.name + ":--" + f.name
-			if f.short != "" {
-				pattern += "|" + c.name + ":-" + f.short
-			}
-			do(pattern, f)
-		}
-	}
+	return strings.Fields(list.String())
 }

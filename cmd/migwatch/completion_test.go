@@ -1,80 +1,63 @@
 package main
 
 import (
-	"io"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
-
-	"github.com/alecthomas/kong"
 )
 
-func testModel(t *testing.T) model {
+// offered asks the command, as a shell does, what may come next.
+func offered(t *testing.T, dir, line string) []string {
 	t.Helper()
-	app, err := kong.New(&cli{}, kong.Name("migwatch"), kong.ExplicitGroups(groups), kong.Writers(io.Discard, io.Discard))
+	cmd := exec.Command(os.Args[0])
+	cmd.Dir, cmd.Env = dir, []string{"MIGWATCH_TEST_COMMAND=1", "COMP_LINE=" + line, "GORACE=atexit_sleep_ms=0"}
+	out, err := cmd.Output()
 	if err != nil {
+		t.Fatalf("%q: %v", line, err)
+	}
+	list := strings.Fields(string(out))
+	slices.Sort(list)
+	return list
+}
+
+func TestCompletions(t *testing.T) {
+	t.Parallel()
+	dir, _, _ := slowJob(t)
+	if err := os.WriteFile(dir+"/list.csv", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return modelOf(app.Model)
-}
-
-// complete asks a real bash what it would offer.
-func complete(t *testing.T, script, line string) []string {
-	t.Helper()
-	words := strings.Split(line, " ")
-	cmd := exec.Command("bash", "--norc", "-c", `
-migwatch() { echo dts/ap-shanghai/dts-1; }
-eval "$SCRIPT"
-COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
-_migwatch
-printf '%s\n' "${COMPREPLY[@]}"`, "bash")
-	cmd.Args = append(cmd.Args, words...)
-	cmd.Env = append(cmd.Environ(), "SCRIPT="+script)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return strings.Fields(string(out))
-}
-
-func TestBashCompletes(t *testing.T) {
-	script := testModel(t).bash()
 	for line, want := range map[string]string{
-		"migwatch wa":                         "watch wait",
+		"migwatch wa":                         "wait watch",
 		"migwatch --ser":                      "--server",
 		"migwatch jobs --ph":                  "--phase",
 		"migwatch jobs --phase f":             "failed",
 		"migwatch --server http://x jobs --w": "--watch",
 		"migwatch export --format ":           "csv ndjson",
-		"migwatch history d":                  "dts/ap-shanghai/dts-1",
-		"migwatch wait dts/ap-shanghai/":      "dts/ap-shanghai/dts-1",
+		"migwatch history d":                  "dts/ap-shanghai/dts-slow",
+		"migwatch wait dts/ap-shanghai/":      "dts/ap-shanghai/dts-slow",
 		"migwatch completion z":               "zsh",
 		"migwatch jobs --limit ":              "",
-		"migwatch history --order ":           "desc asc",
+		"migwatch history --order ":           "asc desc",
+		"migwatch import li":                  "list.csv",
+		"migwatch watch --file li":            "list.csv",
 	} {
-		if got := strings.Join(complete(t, script, line), " "); got != want {
+		if got := strings.Join(offered(t, dir, line), " "); got != want {
 			t.Errorf("%q offers %q, not %q", line, got, want)
 		}
 	}
 }
 
-// Each command and each of its flags is in every script, and what is quoted stays so.
-func TestCompletionsAreWhole(t *testing.T) {
-	m := testModel(t)
-	zsh, fish := m.zsh(), m.fish()
-	for _, c := range m.commands {
-		if !strings.Contains(zsh, "("+c.name+") items=(") || !strings.Contains(fish, "-a "+c.name+" -d ") {
-			t.Errorf("%s is missing", c.name)
-		}
-		for _, f := range c.flags {
-			if !strings.Contains(zsh, "'--"+f.name+":") || !strings.Contains(fish, "-l "+f.name) {
-				t.Errorf("%s --%s is missing", c.name, f.name)
-			}
-		}
+// TestBashCompletes has a real bash read the script and complete a line by it.
+func TestBashCompletes(t *testing.T) {
+	t.Parallel()
+	if got := completions["bash"]; got != "complete -o default -C migwatch migwatch\n" {
+		t.Error(got)
 	}
-	for i, line := range strings.Split(fish, "\n") {
-		if strings.Count(strings.NewReplacer(`\\`, "", `\'`, "").Replace(line), "'")%2 != 0 {
-			t.Errorf("fish:%d: a quote is open: %s", i+1, line)
-		}
+	cmd := exec.Command("bash", "--norc", "-c", `eval "$SCRIPT"; complete -p migwatch`)
+	cmd.Env = append(cmd.Environ(), "SCRIPT="+completions["bash"])
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "-C") {
+		t.Errorf("%v: %s", err, out)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"golang.org/x/term"
 )
 
 // console is the process as a command sees it.
@@ -18,10 +20,19 @@ type console struct {
 // isTerminal reports whether a person sits at stream.
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
-	if ok {
-		_, _, ok = terminal(f)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// size is how large the terminal stream is: 0 by 0 where it is none, 80 by 24 where it does not know.
+func size(stream any) (columns, lines int) {
+	if !isTerminal(stream) {
+		return 0, 0
 	}
-	return ok
+	columns, lines, err := term.GetSize(int(stream.(*os.File).Fd()))
+	if err != nil || columns == 0 || lines == 0 {
+		return 80, 24
+	}
+	return columns, lines
 }
 
 // live reports whether lines on stream may be drawn again: a terminal that knows how.
@@ -32,21 +43,15 @@ func (c *console) colour(stream any) bool { return c.live(stream) && c.env["NO_C
 
 // width is how many columns stream has: 0 where that does not matter.
 func (c *console) width(stream any) int {
-	if !isTerminal(stream) {
-		return 0
-	}
-	if n, err := strconv.Atoi(c.env["COLUMNS"]); err == nil && n > 0 {
+	columns, _ := size(stream)
+	if n, err := strconv.Atoi(c.env["COLUMNS"]); err == nil && n > 0 && columns > 0 {
 		return n
 	}
-	columns, _, _ := terminal(stream.(*os.File))
 	return columns
 }
 
 // height is how many lines stream has.
 func (c *console) height(stream any) int {
-	if !isTerminal(stream) {
-		return 0
-	}
-	_, lines, _ := terminal(stream.(*os.File))
+	_, lines := size(stream)
 	return lines
 }

@@ -28,7 +28,7 @@ import (
 type demoCmd struct {
 	Listen  string        `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Where the HTTP API listens (${default}); another port if it is taken."`
 	Every   time.Duration `default:"3s" placeholder:"TIME" help:"Time between ticks (${default})."`
-	Script  string        `type:"existingfile" placeholder:"FILE" help:"Play this script instead of the one built in."`
+	Script  string        `type:"existingfile" placeholder:"FILE" predictor:"file" help:"Play this script instead of the one built in."`
 	Verbose bool          `short:"v" help:"Print the log too, on stderr."`
 }
 

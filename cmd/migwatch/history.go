@@ -11,7 +11,7 @@ import (
 )
 
 type historyCmd struct {
-	Key   string `arg:"" help:"The job as PROVIDER/SCOPE/JOB_ID."`
+	Key   string `arg:"" predictor:"key" help:"The job as PROVIDER/SCOPE/JOB_ID."`
 	Since string `placeholder:"WHEN" help:"Only what was the case then or later: 2026-01-31, 2026-01-31T08:00:00+08:00, or how long ago, as in 90m, 24h, 7d."`
 	Until string `placeholder:"WHEN" help:"Only what was the case before then."`
 	Order string `enum:"desc,asc" default:"desc" placeholder:"ORDER" help:"desc: newest first (the default); asc: oldest first."`

@@ -22,7 +22,7 @@ import (
 type exportCmd struct {
 	jobFilter
 	Format string `enum:",csv,ndjson" default:"" placeholder:"NAME" help:"csv or ndjson; unless given, what the file's name says, or csv."`
-	Output string `short:"o" placeholder:"FILE" help:"Write to FILE instead of stdout."`
+	Output string `short:"o" placeholder:"FILE" predictor:"file" help:"Write to FILE instead of stdout."`
 }
 
 // exported is a job as export writes it and import reads it: what was set, not what was seen.
@@ -212,7 +212,7 @@ func writeInPlace(name string, write func(io.Writer) error) error {
 }
 
 type importCmd struct {
-	File   string `arg:"" optional:"" default:"-" help:"CSV or NDJSON as export writes it, jobs --json, or a KEY a line; - is stdin."`
+	File   string `arg:"" optional:"" predictor:"file" default:"-" help:"CSV or NDJSON as export writes it, jobs --json, or a KEY a line; - is stdin."`
 	DryRun bool   `help:"Only check the file."`
 }
 

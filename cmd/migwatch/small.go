@@ -70,7 +70,7 @@ func ownersOnly(out any) {
 }
 
 type openCmd struct {
-	Key string `arg:"" optional:"" help:"The job as PROVIDER/SCOPE/JOB_ID; without it the page of all."`
+	Key string `arg:"" optional:"" predictor:"key" help:"The job as PROVIDER/SCOPE/JOB_ID; without it the page of all."`
 }
 
 // servedHere is where demo and serve listen unless told otherwise.

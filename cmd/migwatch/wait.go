@@ -10,7 +10,7 @@ import (
 )
 
 type waitCmd struct {
-	Key     string        `arg:"" help:"The job as PROVIDER/SCOPE/JOB_ID."`
+	Key     string        `arg:"" predictor:"key" help:"The job as PROVIDER/SCOPE/JOB_ID."`
 	Timeout time.Duration `short:"t" placeholder:"TIME" help:"Give up after so long, with exit status 3; unless set, never."`
 	Every   time.Duration `default:"2s" placeholder:"TIME" help:"How often to ask (${default})."`
 }

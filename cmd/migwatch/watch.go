@@ -14,8 +14,8 @@ import (
 )
 
 type watchCmd struct {
-	Keys   []string `arg:"" optional:"" name:"key" help:"Jobs as PROVIDER/SCOPE/JOB_ID; - reads a list from stdin."`
-	File   string   `short:"f" placeholder:"FILE" help:"Read jobs from FILE (- is stdin): a KEY and perhaps a label a line, CSV, or JSON as export writes it."`
+	Keys   []string `arg:"" optional:"" name:"key" predictor:"key" help:"Jobs as PROVIDER/SCOPE/JOB_ID; - reads a list from stdin."`
+	File   string   `short:"f" placeholder:"FILE" predictor:"file" help:"Read jobs from FILE (- is stdin): a KEY and perhaps a label a line, CSV, or JSON as export writes it."`
 	Label  *string  `short:"l" placeholder:"TEXT" help:"A name of your own for the job."`
 	Paused bool     `xor:"pause" help:"Do not poll it for now."`
 	Resume bool     `xor:"pause" help:"Poll it again."`
@@ -127,7 +127,7 @@ func (sh *shell) recordsOf(name string) ([]record, error) {
 }
 
 type unwatchCmd struct {
-	Keys []string `arg:"" name:"key" help:"Jobs as PROVIDER/SCOPE/JOB_ID."`
+	Keys []string `arg:"" name:"key" predictor:"key" help:"Jobs as PROVIDER/SCOPE/JOB_ID."`
 	Yes  bool     `short:"y" help:"Do not ask."`
 }
 
