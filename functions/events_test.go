@@ -214,7 +214,7 @@ func TestOverlappingInvocations(t *testing.T) {
 		t.Errorf("%d recorded, %d refused", recorded, r.up.Refused(emulator.DTS))
 	}
 	for n := range 40 {
-		if polls := r.up.Looks(emulator.DTS, "ap-beijing", "dts-"+strconv.Itoa(n+1)); polls != 1 {
+		if polls := r.up.Polls(emulator.DTS, "ap-beijing", "dts-"+strconv.Itoa(n+1)); polls != 1 {
 			t.Errorf("dts-%d was polled %d times", n+1, polls)
 		}
 	}

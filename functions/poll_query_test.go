@@ -101,7 +101,7 @@ wechat env-1 7
 	}
 }
 
-func TestFailedLooksChangeNoPhase(t *testing.T) {
+func TestFailedPollsChangeNoPhase(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, `
 dts ap-beijing dts-1

@@ -66,8 +66,8 @@ func dtsError(c *call, code, message string) reply {
 	return reply{verdict: code, kind: jsonKind, body: []byte(body)}
 }
 
-// dtsLook judges a call of DTS. The caller holds mu.
-func (e *Emulator) dtsLook(c *call) reply {
+// dtsPoll judges a call of DTS. The caller holds mu.
+func (e *Emulator) dtsPoll(c *call) reply {
 	if code, why := e.checkCommon(c); code != "" {
 		return c.refuse(code, why)
 	}

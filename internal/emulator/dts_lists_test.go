@@ -108,7 +108,7 @@ func TestLists(t *testing.T) {
 	if got := by("DescribeSyncJobs", "2021-12-06", `{"JobIds":["sync-btso140","sync-none"]}`); got.Response.TotalCount != 1 || got.Response.JobList[0].Status != "Running" {
 		t.Errorf("%+v", got)
 	}
-	if got := e.Looks(DTSMigration, "ap-shanghai", "dts-aaaaaaa1"); got != 5 {
+	if got := e.Polls(DTSMigration, "ap-shanghai", "dts-aaaaaaa1"); got != 5 {
 		t.Errorf("%d looks", got)
 	}
 }

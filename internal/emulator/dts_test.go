@@ -203,7 +203,7 @@ func TestDTSLimit(t *testing.T) {
 	if e.Refused(DTS) != 3 || e.Peak(DTS, "ap-shanghai") != 22 || e.Peak(DTS, "ap-beijing") != 1 || e.Peak(DTS, "") != 22 {
 		t.Errorf("refused %d, peaks %d, %d", e.Refused(DTS), e.Peak(DTS, "ap-shanghai"), e.Peak(DTS, "ap-beijing"))
 	}
-	if n := e.Looks(DTS, "ap-shanghai", "dts-21"); n != 0 {
+	if n := e.Polls(DTS, "ap-shanghai", "dts-21"); n != 0 {
 		t.Errorf("a refused look counts as %d", n)
 	}
 }

@@ -89,9 +89,9 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/cgi-bin/component/api_component_token":
 		e.serve(w, r, &Arrival{At: at, API: ComponentToken}, e.componentToken)
 	case path == "/" || r.Header.Get("X-TC-Action") != "":
-		e.serve(w, r, &Arrival{At: at, API: calledAPI(r), Scope: regionOf(r)}, e.dtsLook)
+		e.serve(w, r, &Arrival{At: at, API: calledAPI(r), Scope: regionOf(r)}, e.dtsPoll)
 	case path == "/componenttcb/dbmigrationstate":
-		e.serve(w, r, &Arrival{At: at, API: WeChat}, e.wechatLook)
+		e.serve(w, r, &Arrival{At: at, API: WeChat}, e.wechatPoll)
 	default:
 		e.serve(w, r, &Arrival{At: at, API: other}, func(c *call) reply { return c.refuse("40066", "") })
 	}
@@ -145,12 +145,10 @@ func (e *Emulator) fault(at place, now time.Time) *Fault {
 }
 
 // Arrivals copies the log, oldest first.
-func (e *Emulator) Arrivals() []Arrival { return e.arrivalsAfter(0) }
-
-func (e *Emulator) arrivalsAfter(n int64) []Arrival {
+func (e *Emulator) Arrivals() []Arrival {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.log.list(n)
+	return e.log.list()
 }
 
 // Counts sums up all arrivals, those the log has dropped too.
@@ -183,8 +181,8 @@ func (e *Emulator) Refused(api API) int64 {
 	return n
 }
 
-// Looks is how many well-formed looks came at one scripted job, whatever they were answered.
-func (e *Emulator) Looks(api API, scope, id string) int64 {
+// Polls is how many well-formed polls came for one scripted job, whatever they were answered.
+func (e *Emulator) Polls(api API, scope, id string) int64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if p := e.stage.players[place{api, scope, id}]; p != nil {

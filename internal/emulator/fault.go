@@ -3,11 +3,10 @@ package emulator
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 )
 
-// Fault is one way to break. ParseFault reads it, String prints it:
+// Fault is one way to break. ParseFault reads it:
 //
 //	error CODE ["message"]   the API's own error answer
 //	throttle                 RequestLimitExceeded, 45011
@@ -73,33 +72,6 @@ func (f *Fault) verdict() string {
 		return "http " + strconv.Itoa(f.N)
 	}
 	return f.Do
-}
-
-// String prints f so that ParseFault reads the same again.
-func (f Fault) String() string {
-	words := []string{f.Do}
-	if f.Code != "" {
-		words = append(words, f.Code)
-	}
-	if f.Wait > 0 {
-		words = append(words, duration(f.Wait))
-	}
-	if args := faultArgs[f.Do]; args != "" && strings.IndexByte("HNn", args[0]) >= 0 && (f.N > 0 || args == "N") {
-		words = append(words, strconv.Itoa(f.N))
-	}
-	if f.HTML {
-		words = append(words, "html")
-	}
-	if f.Text != "" || faultArgs[f.Do] == "T" {
-		words = append(words, strconv.Quote(f.Text))
-	}
-	if f.For > 0 {
-		words = append(words, "for", duration(f.For))
-	}
-	if f.Times > 0 {
-		words = append(words, "times", strconv.Itoa(f.Times))
-	}
-	return strings.Join(words, " ")
 }
 
 // ParseFault reads one fault of that API, without the time in front.

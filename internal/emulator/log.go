@@ -108,11 +108,11 @@ func (l *arrivals) of(api API, scope string) *tally {
 	return l.tally[at]
 }
 
-// list copies the arrivals after n, oldest first.
-func (l *arrivals) list(after int64) []Arrival {
+// list copies the arrivals, oldest first.
+func (l *arrivals) list() []Arrival {
 	oldest := l.n - int64(len(l.ring)) + 1
 	var out []Arrival
-	for n := max(oldest, after+1); n <= l.n; n++ {
+	for n := max(oldest, 1); n <= l.n; n++ {
 		i := n - 1
 		if l.most > 0 {
 			i %= int64(l.most)

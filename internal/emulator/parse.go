@@ -96,7 +96,7 @@ func (p *parser) take(words []word) error {
 		return err
 	}
 	if n := len(p.block.Steps); n > 0 && p.block.Steps[n-1].At > at {
-		return fmt.Errorf("%s comes after %s", first, duration(p.block.Steps[n-1].At))
+		return fmt.Errorf("%s comes after %s", first, p.block.Steps[n-1].At)
 	}
 	if len(words) == 1 {
 		return fmt.Errorf("nothing happens at %s", first)
@@ -111,7 +111,7 @@ func (p *parser) take(words []word) error {
 func (p *parser) fits() error {
 	b := p.block
 	if n := len(b.Steps); b.Repeat > 0 && n > 0 && b.Steps[n-1].At >= b.Repeat {
-		return fmt.Errorf("%s is not before the repetition at %s", duration(b.Steps[n-1].At), duration(b.Repeat))
+		return fmt.Errorf("%s is not before the repetition at %s", b.Steps[n-1].At, b.Repeat)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -93,22 +92,6 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestRoundTrip(t *testing.T) {
-	s := script(t, example)
-	again, err := Parse(s.String())
-	if err != nil {
-		t.Fatalf("%v in\n%s", err, s)
-	}
-	if diff := cmp.Diff(s, again); diff != "" {
-		t.Error(diff)
-	}
-	for _, part := range []string{"5s running 10%\n", "finished check=0 code=-1 ", "x 10000\n", "repeat every 2m\n", `1m5s "null" `} {
-		if !strings.Contains(s.String(), part) {
-			t.Errorf("%q is not in\n%s", part, s)
-		}
-	}
-}
-
 const aDTSJob, aWeChatJob = "dts ap-shanghai dts-1\n", "wechat env1 7\n"
 
 var syntaxErrors = map[string]struct {
@@ -168,7 +151,7 @@ func TestSyntaxErrors(t *testing.T) {
 			s, err := Parse(test.text)
 			syntax, ok := err.(*SyntaxError)
 			if !ok {
-				t.Fatalf("parsed as\n%s", s)
+				t.Fatalf("parsed as %+v", s)
 			}
 			if syntax.Line != test.line || !strings.Contains(syntax.Reason, test.word) {
 				t.Errorf("%v; want line %d and %q", err, test.line, test.word)
@@ -186,13 +169,10 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		printed := s.String()
-		again, err := Parse(printed)
-		if err != nil {
-			t.Fatalf("%v in\n%s", err, printed)
-		}
-		if !reflect.DeepEqual(s, again) {
-			t.Fatalf("%s\n%s", printed, cmp.Diff(s, again))
+		for _, b := range s.Blocks { // whatever was read can be played
+			if b.API == "" || len(b.Steps) > 0 && b.Steps[0].At < 0 {
+				t.Fatalf("%+v", b)
+			}
 		}
 	})
 }
@@ -202,13 +182,8 @@ func FuzzParseFault(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		fault, err := ParseFault(DTS, text)
-		if err != nil {
-			return
-		}
-		again, err := ParseFault(DTS, fault.String())
-		if err != nil || again != fault {
-			t.Fatalf("%q is printed %q and read back as %+v, %v", text, fault, again, err)
+		if fault, err := ParseFault(DTS, text); err == nil && !faultWords[fault.Do] {
+			t.Fatalf("%q is read as %+v", text, fault)
 		}
 	})
 }

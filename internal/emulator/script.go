@@ -97,88 +97,6 @@ func (s Script) Jobs() []Job {
 	return jobs
 }
 
-// String prints s so that Parse reads the same again.
-func (s Script) String() string {
-	var out strings.Builder
-	for i, b := range s.Blocks {
-		if i > 0 {
-			out.WriteByte('\n')
-		}
-		out.WriteString(b.String())
-	}
-	return out.String()
-}
-
-// String prints the block with a line break at its end.
-func (b Block) String() string {
-	words := []string{string(b.API)}
-	if b.ID == "" {
-		words = []string{"api", string(b.API)}
-	}
-	for _, w := range []string{b.Scope, b.ID} {
-		if w != "" {
-			words = append(words, w)
-		}
-	}
-	if b.Count > 0 {
-		words = append(words, "x", strconv.Itoa(b.Count))
-	}
-	if b.Kind != "" {
-		words = append(words, b.Kind)
-	}
-	if b.FromStart && b.ID != "" {
-		words = append(words, "start")
-	}
-	if b.Label != "" {
-		words = append(words, strconv.Quote(b.Label))
-	}
-	var out strings.Builder
-	out.WriteString(strings.Join(words, " ") + "\n")
-	for _, s := range b.Steps {
-		fmt.Fprintf(&out, "  %s %s\n", duration(s.At), s.act(b.API))
-	}
-	if b.Repeat > 0 {
-		fmt.Fprintf(&out, "  repeat every %s\n", duration(b.Repeat))
-	}
-	return out.String()
-}
-
-func (s Step) act(api API) string {
-	if s.Fault != nil {
-		return s.Fault.String()
-	}
-	return s.State.text(api)
-}
-
-func (s State) text(api API) string {
-	words := []string{s.Status}
-	if !plainWord(s.Status) || faultWords[s.Status] {
-		words[0] = strconv.Quote(s.Status)
-	}
-	if s.Percent != "" {
-		words = append(words, s.Percent+"%")
-	}
-	if s.Records != "" {
-		words = append(words, s.Records)
-	}
-	for _, f := range s.Set {
-		name := f.Name
-		for short, long := range shortNames {
-			if api.ofDTS() && long == f.Name {
-				name = short
-			}
-		}
-		words = append(words, name+"="+f.Value)
-	}
-	if s.Message != "" {
-		words = append(words, strconv.Quote(s.Message))
-	}
-	if s.File {
-		words = append(words, "file")
-	}
-	return strings.Join(words, " ")
-}
-
 // shortNames are the words scripts use for some fields of DTS.
 var shortNames = map[string]string{"check": "CheckFlag", "code": "ErrorCode", "lag": "SecondsBehindMaster", "behind": "MasterSlaveDistance"}
 
@@ -191,18 +109,6 @@ func plainWord(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// duration prints d without the zero units of Duration.String: 2m, not 2m0s.
-func duration(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
 
 // pattern is the ID of a bulk rule, cut at its number.

@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"bytes"
-	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha1"
@@ -11,8 +10,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -173,36 +170,4 @@ func (e *Emulator) Push(infoType, more string) (query string, body []byte, err e
 func nonce(hexDigits string) string {
 	n, _ := strconv.ParseUint(hexDigits[16:24], 16, 64)
 	return strconv.FormatUint(1_000_000_000+n%1_000_000_000, 10)
-}
-
-// PostTicket pushes a new ticket to callbackURL, and returns an error unless it answers the bare text success.
-func (e *Emulator) PostTicket(ctx context.Context, client *http.Client, callbackURL string) error {
-	query, body, err := e.TicketPush()
-	if err != nil {
-		return fmt.Errorf("push a ticket: %w", err)
-	}
-	return Post(ctx, client, callbackURL, query, body)
-}
-
-// Post sends a push, and returns an error unless it is answered with the bare text success.
-func Post(ctx context.Context, client *http.Client, callbackURL, query string, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, callbackURL+"?"+query, bytes.NewReader(body))
-	if err != nil {
-		return errors.New("push: the callback's URL cannot be read")
-	}
-	req.Header.Set("Content-Type", "text/xml")
-	res, err := client.Do(req)
-	if err != nil {
-		var u *url.Error // its text shows the signature
-		if errors.As(err, &u) {
-			err = u.Err
-		}
-		return fmt.Errorf("push to %s: %w", callbackURL, err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, 4096))
-	if err != nil || res.StatusCode != http.StatusOK || string(answer) != "success" {
-		return fmt.Errorf("push to %s: answered %d %q", callbackURL, res.StatusCode, answer)
-	}
-	return nil
 }

@@ -2,9 +2,6 @@ package emulator
 
 import (
 	"encoding/xml"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -54,43 +51,25 @@ func TestSealRefuses(t *testing.T) {
 	}
 }
 
-func TestPostTicket(t *testing.T) {
+// TestTicketPush has a push of a new ticket opened, and buys a token with it.
+func TestTicketPush(t *testing.T) {
 	e, server, _ := begin(t, Options{WeChat: WeChatOptions{AppID: "wx134c8103faa5a59e", AppSecret: "secret", Callback: exampleCallback}})
-	var ticket string
-	answer := "success"
-	component := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var outer struct{ Encrypt string }
-		var inner struct{ AppId, InfoType, ComponentVerifyTicket string }
-		body, _ := io.ReadAll(r.Body)
-		if err := xml.Unmarshal(body, &outer); err != nil {
-			t.Error(err)
-		}
-		q := r.URL.Query()
-		if q.Get("msg_signature") != exampleCallback.Sign(q.Get("timestamp"), q.Get("nonce"), outer.Encrypt) {
-			t.Error("wrong signature")
-		}
-		push, err := exampleCallback.open(outer.Encrypt)
-		if err != nil || xml.Unmarshal([]byte(push.Message), &inner) != nil || inner.InfoType != "component_verify_ticket" {
-			t.Errorf("%v: %s", err, push.Message)
-		}
-		ticket = inner.ComponentVerifyTicket
-		_, _ = io.WriteString(w, answer)
-	}))
-	defer component.Close()
-	if err := e.PostTicket(t.Context(), component.Client(), component.URL+"/wechat/callback"); err != nil {
+	query, body, err := e.TicketPush()
+	if err != nil {
 		t.Fatal(err)
 	}
-	buy(t, server, "wx134c8103faa5a59e", "secret", ticket)
-	answer = "success\n"
-	if err := e.PostTicket(t.Context(), component.Client(), component.URL); err == nil {
-		t.Error("an answer that is not the bare success is taken")
+	var outer struct{ Encrypt string }
+	var inner struct{ AppId, InfoType, ComponentVerifyTicket string }
+	if err := xml.Unmarshal(body, &outer); err != nil {
+		t.Error(err)
 	}
-	answer = "success"
-	if got := do(t, request(t, "POST", server.URL+"/_emulator/ticket?to="+url.QueryEscape(component.URL), "")); got.status != 204 {
-		t.Errorf("over HTTP: %d %s", got.status, got.body)
+	q, err := url.ParseQuery(query)
+	if err != nil || q.Get("msg_signature") != exampleCallback.Sign(q.Get("timestamp"), q.Get("nonce"), outer.Encrypt) {
+		t.Error("wrong signature", err)
 	}
-	component.Close()
-	if err := e.PostTicket(t.Context(), http.DefaultClient, component.URL); err == nil || strings.Contains(err.Error(), "signature") {
-		t.Errorf("a server that is gone gives %v", err)
+	push, err := exampleCallback.open(outer.Encrypt)
+	if err != nil || xml.Unmarshal([]byte(push.Message), &inner) != nil || inner.InfoType != "component_verify_ticket" {
+		t.Errorf("%v: %s", err, push.Message)
 	}
+	buy(t, server, "wx134c8103faa5a59e", "secret", inner.ComponentVerifyTicket)
 }

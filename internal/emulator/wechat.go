@@ -77,8 +77,8 @@ func wechatError(c *call, code, message string) reply {
 	return reply{verdict: code, kind: plainText, body: []byte(object{}.with("errcode", number).with("errmsg", text).json())}
 }
 
-// wechatLook judges a getMigrationState call. The caller holds mu.
-func (e *Emulator) wechatLook(c *call) reply {
+// wechatPoll judges a getMigrationState call. The caller holds mu.
+func (e *Emulator) wechatPoll(c *call) reply {
 	if c.r.Method != http.MethodPost {
 		return c.refuse("43002", "")
 	}

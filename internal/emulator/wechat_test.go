@@ -112,7 +112,7 @@ func TestWeChatStory(t *testing.T) {
 	if len(signatures) != 2 {
 		t.Error("two URLs have the same signature")
 	}
-	if n := e.Looks(WeChat, "test2-4a89da", "100071736"); n != 5 {
+	if n := e.Polls(WeChat, "test2-4a89da", "100071736"); n != 5 {
 		t.Errorf("%d looks, want 5", n)
 	}
 	last := e.Arrivals()[4]
