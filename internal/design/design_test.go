@@ -26,6 +26,7 @@ type own struct{}
 // may lists what each package may import of ours. A package that is not here may not exist.
 var may = map[string][]string{
 	"internal/job":                    {},
+	"internal/pace":                   {},
 	"internal/secret":                 {},
 	"internal/dburl":                  {"internal/secret"},
 	"internal/sink":                   {"internal/job", "internal/secret"},
@@ -35,10 +36,10 @@ var may = map[string][]string{
 	"internal/cloudapi/wechat":        {"internal/cloudapi", "internal/job", "internal/secret"},
 	"internal/cloudapi/wechat/ticket": {"internal/secret"},
 	"internal/cloudapi/dts":           {"internal/cloudapi", "internal/job", "internal/secret"},
-	"internal/store":                  {"internal/dburl", "internal/job", "internal/secret", "migrations"},
-	"internal/store/storetest":        {"internal/job", "internal/secret", "internal/store"},
+	"internal/store":                  {"internal/dburl", "internal/job", "internal/pace", "internal/secret", "migrations"},
+	"internal/store/storetest":        {"internal/job", "internal/pace", "internal/secret", "internal/store"},
 	"internal/dbtest":                 {},
-	"internal/poller":                 {"internal/job"},
+	"internal/poller":                 {"internal/job", "internal/pace"},
 	"internal/view":                   {"internal/job"},
 	"internal/notify":                 {"internal/job", "internal/secret", "internal/sink", "internal/view"},
 	"internal/notify/notifytest":      {},
@@ -49,7 +50,7 @@ var may = map[string][]string{
 	"internal/scf/scftest":            {},
 	"internal/app":                    {"internal/config", "internal/job", "internal/secret", "internal/store"},
 	"internal/app/tick": {"internal/app", "internal/cloudapi", "internal/cloudapi/dts", "internal/cloudapi/wechat", "internal/config",
-		"internal/job", "internal/notify", "internal/poller", "internal/secret", "internal/store"},
+		"internal/job", "internal/notify", "internal/pace", "internal/poller", "internal/secret", "internal/store"},
 	"internal/app/api": {"internal/app", "internal/cloudapi/wechat/ticket", "internal/config", "internal/httpapi", "internal/job", "internal/metrics",
 		"internal/scf", "internal/secret", "internal/store", "internal/web"},
 	"internal/app/local": nil, // what only the command wires
@@ -85,6 +86,7 @@ var doors = map[string][]string{
 
 // pure packages see no clock, no process and no network, whatever the standard library offers.
 var impure = map[string][]string{
+	"internal/pace":   {"os", "net", "net/http", "log", "log/slog", "math/rand", "math/rand/v2", "database/sql"},
 	"internal/job":    {"os", "net", "net/http", "log", "log/slog", "math/rand", "math/rand/v2", "database/sql"},
 	"internal/dburl":  {"os", "net/http", "log", "math/rand", "math/rand/v2", "database/sql"},
 	"internal/view":   {"os", "net", "net/http", "log", "math/rand", "math/rand/v2", "database/sql"},

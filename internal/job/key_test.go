@@ -69,29 +69,6 @@ func TestPhases(t *testing.T) {
 	}
 }
 
-// TestPace holds the arithmetic of slots: at most rate sends within any second, for sends that are
-// late by at most J.
-func TestPace(t *testing.T) {
-	for _, rate := range []float64{0.5, 1, 5, 20, 1000} {
-		for _, p := range []struct {
-			step, late time.Duration
-		}{{job.PaceOf(rate).Alone, job.LateAlone}, {job.PaceOf(rate).Shared, job.LateShared}} {
-			// The worst case: the first send is late by J, all others on time.
-			n := 1
-			for at := p.step; at-p.late < time.Second; at += p.step {
-				n++
-			}
-			if most := max(rate, 1); float64(n) > most+1e-9 {
-				t.Errorf("rate %v: %d sends in a second", rate, n)
-			}
-		}
-	}
-	s := job.Slots{First: start, Step: 51250 * time.Microsecond, N: 3}
-	if got := s.At(2).Sub(start); got != 102500*time.Microsecond {
-		t.Errorf("the third slot is %v after the first", got)
-	}
-}
-
 func TestNextQuotaDay(t *testing.T) {
 	for at, want := range map[string]string{
 		"2026-03-01T15:59:59.999Z": "2026-03-01T16:00:00Z",

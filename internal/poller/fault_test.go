@@ -3,6 +3,7 @@ package poller_test
 import (
 	"context"
 	"errors"
+	"migwatch/internal/pace"
 	"slices"
 	"strings"
 	"sync"
@@ -21,8 +22,8 @@ type faulty struct {
 	due     func(ctx context.Context) error
 	release func(ctx context.Context) error
 	push    func(ctx context.Context) error
-	reserve func(ctx context.Context, n int, ask func(n int) (job.Slots, error)) (job.Slots, error) // in its place
-	record  func(outcomes []job.Outcome)                                                            // before the real call
+	reserve func(ctx context.Context, n int, ask func(n int) (pace.Slots, error)) (pace.Slots, error) // in its place
+	record  func(outcomes []job.Outcome)                                                              // before the real call
 }
 
 // or makes the real call unless fault, if any, answers with an error.
@@ -53,8 +54,8 @@ func (f *faulty) Push(ctx context.Context, budget string, delay time.Duration, k
 	return err
 }
 
-func (f *faulty) Reserve(ctx context.Context, budget string, n int, pace job.Pace, horizon time.Duration) (job.Slots, error) {
-	ask := func(n int) (job.Slots, error) { return f.Store.Reserve(ctx, budget, n, pace, horizon) }
+func (f *faulty) Reserve(ctx context.Context, budget string, n int, spacing pace.Spacing, horizon time.Duration) (pace.Slots, error) {
+	ask := func(n int) (pace.Slots, error) { return f.Store.Reserve(ctx, budget, n, spacing, horizon) }
 	if f.reserve != nil {
 		return f.reserve(ctx, n, ask)
 	}
@@ -87,7 +88,7 @@ func TestPollsAreAsManyAsTheSlots(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 40)
 	var granted atomic.Int64
-	r.broken().reserve = func(_ context.Context, _ int, ask func(int) (job.Slots, error)) (job.Slots, error) {
+	r.broken().reserve = func(_ context.Context, _ int, ask func(int) (pace.Slots, error)) (pace.Slots, error) {
 		slots, err := ask(1)
 		granted.Add(int64(slots.N))
 		return slots, err
@@ -104,15 +105,15 @@ func TestFailingCallsAreMadeAgain(t *testing.T) {
 	for name, fail := range map[string]func(f *faulty, down func() error){
 		"claim": func(f *faulty, down func() error) { f.claim = func(context.Context) error { return down() } },
 		"reserve": func(f *faulty, down func() error) {
-			f.reserve = func(_ context.Context, n int, ask func(int) (job.Slots, error)) (job.Slots, error) {
+			f.reserve = func(_ context.Context, n int, ask func(int) (pace.Slots, error)) (pace.Slots, error) {
 				if err := down(); err != nil {
-					return job.Slots{}, err
+					return pace.Slots{}, err
 				}
 				return ask(n)
 			}
 		},
 		"void slots": func(f *faulty, down func() error) {
-			f.reserve = func(_ context.Context, n int, ask func(int) (job.Slots, error)) (job.Slots, error) {
+			f.reserve = func(_ context.Context, n int, ask func(int) (pace.Slots, error)) (pace.Slots, error) {
 				slots, err := ask(n)
 				if down() != nil {
 					slots.N = 0
@@ -147,8 +148,8 @@ func TestHangingDatabaseCalls(t *testing.T) {
 	}{
 		"claim": {func(f *faulty) { f.claim = hang }, 80},
 		"reserve": {func(f *faulty) {
-			f.reserve = func(ctx context.Context, _ int, _ func(int) (job.Slots, error)) (job.Slots, error) {
-				return job.Slots{}, hang(ctx)
+			f.reserve = func(ctx context.Context, _ int, _ func(int) (pace.Slots, error)) (pace.Slots, error) {
+				return pace.Slots{}, hang(ctx)
 			}
 		}, 80},
 		"release": {func(f *faulty) { f.release = hang }, -1},
@@ -196,7 +197,7 @@ func TestRefusalMeetsReservation(t *testing.T) {
 	}, running)
 	r.opt.Rates[job.DTS] = 20
 	calls := 0
-	r.broken().reserve = func(_ context.Context, n int, ask func(int) (job.Slots, error)) (job.Slots, error) {
+	r.broken().reserve = func(_ context.Context, n int, ask func(int) (pace.Slots, error)) (pace.Slots, error) {
 		slots, err := ask(n)
 		if calls++; calls == 2 {
 			second.Do(func() { close(reserved) })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"migwatch/internal/pace"
 	"runtime/debug"
 	"time"
 
@@ -88,7 +89,7 @@ func (l *worker) watched(c job.Claim, claimed time.Time, first turn) (seen *job.
 	}()
 	pass := &gate{worker: l, claimed: claimed, next: first, slow: slow}
 	got, err := l.upstream.Poll(ctx, c.Job, pass.wait)
-	l.window.answered(pass.sent, time.Now())
+	l.window.Answered(pass.sent, time.Now())
 	if err == nil {
 		return &got, nil
 	}
@@ -110,14 +111,9 @@ type gate struct {
 	next    turn
 	used    bool // next was used
 	passed  bool
-	sent    *sent // the last call that passed
+	sent    *pace.Sent // the last call that passed
 	slow    *time.Timer
 }
-
-// tolerated is how late a send may be by its slot. Slots of a process that is alone are closer and ask
-// for less; but its own sends are kept apart by the window, and a neighbour that comes has wider slots
-// of its own. With the half of LateAlone a busy machine of two cores lost one slot in seven.
-const tolerated = job.LateShared / 2
 
 // wait returns at the slot's instant. A slot that is missed is void: the budget's other users rely on
 // its instant. A call after the first pays for itself.
@@ -146,16 +142,16 @@ func (g *gate) wait(ctx context.Context) error {
 
 // turn waits for the slot and for the window; false when the slot is missed by then.
 func (g *gate) turn(ctx context.Context) (bool, error) {
-	g.window.answered(g.sent, time.Now()) // a call before this one, of the same poll
-	for at := g.next.at; ; at = g.window.free(time.Now()) {
+	g.window.Answered(g.sent, time.Now()) // a call before this one, of the same poll
+	for at := g.next.at; ; at = g.window.Free(time.Now()) {
 		if !g.sleep(ctx, at) || g.isRefused(g.budget, g.next.at) {
 			return false, errNotBegun
 		}
 		now := time.Now()
-		if now.Sub(g.next.at) > max(g.next.late, tolerated) {
+		if now.Sub(g.next.at) > max(g.next.late, pace.Tolerated) {
 			return false, nil
 		}
-		if g.sent = g.window.take(now); g.sent != nil {
+		if g.sent = g.window.Take(now); g.sent != nil {
 			return true, nil
 		}
 	}

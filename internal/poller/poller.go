@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"migwatch/internal/pace"
 	"sync"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 type Store interface {
 	Budgets(ctx context.Context) (map[string]time.Duration, error)
 	Claim(ctx context.Context, budget string, n int, lease time.Duration) ([]job.Claim, error)
-	Reserve(ctx context.Context, budget string, n int, pace job.Pace, horizon time.Duration) (job.Slots, error)
+	Reserve(ctx context.Context, budget string, n int, spacing pace.Spacing, horizon time.Duration) (pace.Slots, error)
 	Push(ctx context.Context, budget string, delay time.Duration, kind job.Kind) error
 	Record(ctx context.Context, outcomes []job.Outcome) ([]bool, error)
 	Release(ctx context.Context, claims []job.Claim) (int64, error)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"migwatch/internal/pace"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -277,7 +278,7 @@ func TestSecondCallPaysForItself(t *testing.T) {
 	r := newRig(t, 5)
 	var calls, paid atomic.Int64
 	r.opt.Upstreams[job.DTS] = twice{func() { calls.Add(1) }}
-	r.broken().reserve = func(_ context.Context, n int, ask func(int) (job.Slots, error)) (job.Slots, error) {
+	r.broken().reserve = func(_ context.Context, n int, ask func(int) (pace.Slots, error)) (pace.Slots, error) {
 		slots, err := ask(n)
 		paid.Add(int64(slots.N))
 		return slots, err

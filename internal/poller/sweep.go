@@ -137,7 +137,7 @@ func (s *sweep) run(lister Lister) (err error) {
 		slow.Reset(s.Lease) // the slot's wait has its own limits
 		return pass.wait(ctx)
 	}, func(found []job.Found, read int64) error {
-		s.window.answered(pass.sent, time.Now())
+		s.window.Answered(pass.sent, time.Now())
 		slow.Reset(s.Lease)
 		return s.page(found, read)
 	})

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"migwatch/internal/pace"
 	"sync"
 	"time"
 
@@ -22,9 +23,9 @@ type worker struct {
 	*tick
 	budget   string
 	upstream Upstream
-	pace     job.Pace
+	spacing  pace.Spacing
 	batch    int
-	window   *window
+	window   *pace.Window
 	again    time.Time      // when the list is to be gone through again; zero: not for now
 	polls    chan struct{}  // a place for each poll under way
 	open     sync.WaitGroup // polls under way
@@ -35,7 +36,7 @@ type worker struct {
 
 func newWorker(t *tick, budget string, upstream Upstream, rate float64) *worker {
 	batch := min(max(int(rate*ahead.Seconds()), 1), mostBatch)
-	return &worker{tick: t, budget: budget, upstream: upstream, pace: job.PaceOf(rate), batch: batch, window: newWindow(rate), polls: make(chan struct{}, atOnce)}
+	return &worker{tick: t, budget: budget, upstream: upstream, spacing: pace.Of(rate), batch: batch, window: pace.NewWindow(rate), polls: make(chan struct{}, atOnce)}
 }
 
 // run works until nothing is due, no slot is near, or the time is over. A database that fails meanwhile
@@ -114,25 +115,25 @@ func (l *worker) places() bool {
 
 // reserve takes up to n slots, at least one, that are near enough for claims of that instant; false when
 // there are none, or the time is over.
-func (l *worker) reserve(ctx context.Context, n int, claimed time.Time) (job.Slots, bool) {
+func (l *worker) reserve(ctx context.Context, n int, claimed time.Time) (pace.Slots, bool) {
 	wait := newBackOff()
 	for {
 		horizon := l.horizon(claimed)
 		if horizon <= 0 {
-			return job.Slots{}, false
+			return pace.Slots{}, false
 		}
-		slots, err := l.Store.Reserve(ctx, l.budget, n, l.pace, horizon)
+		slots, err := l.Store.Reserve(ctx, l.budget, n, l.spacing, horizon)
 		if slots.N = min(slots.N, n); slots.N > 0 {
 			return slots, true
 		}
 		if err != nil {
 			l.Log.Error("cannot reserve", "budget", l.budget, "error", err.Error())
 		} else if slots.First.IsZero() {
-			return job.Slots{}, false // none within the horizon
+			return pace.Slots{}, false // none within the horizon
 		}
 		// The database failed, or the slots' instants are not known and they are void.
 		if !l.sleep(ctx, time.Now().Add(wait.NextBackOff())) {
-			return job.Slots{}, false
+			return pace.Slots{}, false
 		}
 	}
 }

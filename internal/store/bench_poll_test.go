@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"migwatch/internal/pace"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -112,7 +113,7 @@ func BenchmarkBudgets(b *testing.B) {
 			for i := range 8 {
 				all.Go(func() {
 					for range 5 * b.N {
-						_, err := s.Reserve(context.Background(), of(i), 1, job.PaceOf(1e6), time.Hour)
+						_, err := s.Reserve(context.Background(), of(i), 1, pace.Of(1e6), time.Hour)
 						must(b, err)
 					}
 				})

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"migwatch/internal/pace"
 	"time"
 
 	"gorm.io/gorm"
@@ -14,14 +15,6 @@ import (
 // which their sends and its own could meet, and one more.
 const lonely = 2 * time.Second
 
-// maxLate bounds how late a send may be, by halves: half for the clock's reading, half for the waking.
-func maxLate(shared bool) time.Duration {
-	if shared {
-		return job.LateShared / 2
-	}
-	return job.LateAlone / 2
-}
-
 // Reserve takes up to n slots on a budget, if one is free within horizon; it returns none, and no First,
 // otherwise. Slots that are void have a First and an N of 0: ask again.
 //
@@ -31,10 +24,10 @@ func maxLate(shared bool) time.Duration {
 // They are one transaction: without it, of processes that come at the same moment each replaces what
 // the other was about to read, and eight pollers on MariaDB wasted three of four slots (5 polls a second
 // of 20). A process frozen between the two holds everybody's row, until the server ends idle ones.
-func (s *Store) Reserve(ctx context.Context, budget string, n int, pace job.Pace, horizon time.Duration) (job.Slots, error) {
+func (s *Store) Reserve(ctx context.Context, budget string, n int, spacing pace.Spacing, horizon time.Duration) (pace.Slots, error) {
 	wanted := n
 	n += int(s.spare.Load())
-	alone, shared := total(pace.Alone, n), total(pace.Shared, n)
+	alone, shared := pace.Millis(spacing.Alone, n), pace.Millis(spacing.Shared, n)
 	token := randomHex(8)
 	var moved, next, step, now int64
 	var asked, answered time.Time
@@ -51,13 +44,12 @@ func (s *Store) Reserve(ctx context.Context, budget string, n int, pace job.Pace
 		return err
 	})
 	if err != nil || moved == 0 {
-		return job.Slots{}, reserveError(budget, err)
+		return pace.Slots{}, reserveError(budget, err)
 	}
-	slots := job.Slots{First: answered.Add(time.Duration(next-step-now) * time.Millisecond), Step: pace.Alone, N: n, Late: maxLate(step != alone)}
-	if step != alone {
-		slots.Step = pace.Shared
+	slots := spacing.Slots(answered.Add(time.Duration(next-step-now)*time.Millisecond), n, step != alone)
+	if lost, known := slots.Trim(answered.Sub(asked)); known {
+		s.spare.Store(int64(lost))
 	}
-	s.trim(&slots, answered.Sub(asked))
 	slots.N = min(slots.N, wanted)
 	return slots, nil
 }
@@ -68,26 +60,6 @@ func reserveError(budget string, err error) error {
 	}
 	return fmt.Errorf("reserve %s: %w", budget, err)
 }
-
-// trim gives up slots when the clock's reading took longer than half of how late a send may be. The
-// reading's whole time counts as lateness, so nothing is ever sent early; the last of the reserved
-// slots are left empty for what comes that late. Next time as many more are asked for: else a database
-// far away would never give a single one.
-func (s *Store) trim(slots *job.Slots, reading time.Duration) {
-	lost := 0
-	if over := reading - slots.Late; over > 0 {
-		lost = int((over + slots.Step - 1) / slots.Step)
-	}
-	if lost > maxSpare { // frozen or starved meanwhile: that says nothing about the next time
-		slots.N = 0
-		return
-	}
-	slots.N = max(0, slots.N-lost)
-	s.spare.Store(int64(lost))
-}
-
-// maxSpare is how many slots may be left empty because the database is far away.
-const maxSpare = 10
 
 // reserveMine is whether this process has the budget to itself: it came last and nobody else came within
 // lonely before, or nobody at all did.
@@ -104,11 +76,6 @@ const reserveUpdate = `UPDATE budgets SET
 	WHERE name = ? AND next_at <= {clock} + ?`
 
 const reservedSelect = `SELECT next_at, step, {clock} FROM budgets WHERE name = ? AND token = ?`
-
-// total is how far n slots move the row, in whole milliseconds and never less than they need.
-func total(step time.Duration, n int) int64 {
-	return int64((time.Duration(n)*step + time.Millisecond - 1) / time.Millisecond)
-}
 
 // Push keeps everybody from a budget for delay, because an upstream refused: kind says why. It stays in
 // the row, so the next tick knows too.

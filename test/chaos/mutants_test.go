@@ -28,7 +28,7 @@ func TestMutantsAreCaught(t *testing.T) {
 	}{
 		{"claims do not ask again", "internal/store/claim.go", []string{"WHERE id IN ? AND lease_until <= {now} AND next_at <= {now}", "WHERE id IN ?"}, "I2", alone},
 		{"writes without the fence", "internal/store/record.go", []string{"jobs.epoch = {i epoch} AND", "{i epoch} > 0 AND"}, "I2", alone},
-		{"missed slots are used", "internal/poller/poll.go", []string{"now.Sub(g.next.at) > max(g.next.late, tolerated)", "false"}, "I1", alone},
+		{"missed slots are used", "internal/poller/poll.go", []string{"now.Sub(g.next.at) > max(g.next.late, pace.Tolerated)", "false"}, "I1", alone},
 		{"slots of one's own", "internal/store/reserve.go", []string{"next_at = CASE WHEN next_at > {clock} THEN next_at ELSE {clock} END +", "next_at = {clock} +"}, "I1", alone},
 		{"pages take what others hold", "internal/store/sweep.go", []string{"WHERE id IN ? AND lease_until <= {now} AND paused = 0", "WHERE id IN ?", "paused = 0 AND lease_until <= {now} THEN 1", "paused = 0 THEN 1"}, "I2", listed},
 		{"missing where a page lacks a job", "internal/cloudapi/dts/migration.go", []string{"l.call(op, request{JobID: &l.job.Key.ID})", "l.call(op, request{})"}, "I3", listed},

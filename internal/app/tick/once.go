@@ -3,6 +3,7 @@ package tick
 import (
 	"context"
 	"fmt"
+	"migwatch/internal/pace"
 	"os"
 	"time"
 
@@ -35,7 +36,7 @@ func (t *Ticker) Poll(ctx context.Context, env map[string]string, k job.Key) (jo
 		return job.Observation{}, fmt.Errorf("nobody polls %s jobs", k.Provider)
 	}
 	return upstream.Poll(ctx, job.Job{Key: k}, func(ctx context.Context) error {
-		slots, err := db.Reserve(ctx, k.Budget(), 1, job.PaceOf(rate), patience)
+		slots, err := db.Reserve(ctx, k.Budget(), 1, pace.Of(rate), patience)
 		if err != nil || slots.N == 0 {
 			return err
 		}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"migwatch/internal/pace"
 	"slices"
 	"sync"
 	"testing"
@@ -161,7 +162,7 @@ func slotsNeverCrowd(t *testing.T, open Fresh) {
 	const budget = "dts/ap-shanghai"
 	a, b := open(t, store.Options{}), open(t, store.Options{})
 	watch(t, a, key(1))
-	pace := job.PaceOf(20)
+	pace := pace.Of(20)
 	var slots []time.Time
 	take := func(s *store.Store, n int) {
 		t.Helper()
@@ -215,7 +216,7 @@ func pushHoldsForAll(t *testing.T, open Fresh) {
 	if wait := due[key(1).Budget()]; err != nil || wait < 50*time.Second || wait > 61*time.Second {
 		t.Errorf("budgets %v, err %v", due, err)
 	}
-	if got, err := b.Reserve(ctxOf(t), key(1).Budget(), 1, job.PaceOf(20), 30*time.Second); err != nil || got.N != 0 {
+	if got, err := b.Reserve(ctxOf(t), key(1).Budget(), 1, pace.Of(20), 30*time.Second); err != nil || got.N != 0 {
 		t.Errorf("reserved %d slots on a pushed budget, err %v", got.N, err)
 	}
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"migwatch/internal/pace"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ func Use(t *testing.T, open Fresh) {
 	}
 	_, err := s.Budgets(ctxOf(t))
 	ok("budgets", err)
-	_, err = s.Reserve(ctxOf(t), key(1).Budget(), 1, job.PaceOf(20), time.Second)
+	_, err = s.Reserve(ctxOf(t), key(1).Budget(), 1, pace.Of(20), time.Second)
 	ok("reserve", err)
 	ok("push", s.Push(ctxOf(t), key(1).Budget(), time.Millisecond, job.Throttled))
 	_, err = s.Release(ctxOf(t), claim(t, s, key(2).Budget(), 1, time.Minute))

@@ -1,31 +1,29 @@
-package poller
+package pace
 
 import (
 	"math"
 	"testing"
 	"time"
-
-	"migwatch/internal/job"
 )
 
 // play sends at slots 51.25 ms apart, each late by its turn's figure and arriving later by another's,
 // through a window for 20 a second, and gives the instants of arrival and how many slots were missed.
 func play(n int, late, way func(i int) time.Duration) (arrived []time.Duration, missed int) {
 	start := time.Unix(0, 0)
-	w := newWindow(20)
+	w := NewWindow(20)
 	for i := range n {
 		slot := start.Add(time.Duration(i) * 51250 * time.Microsecond)
 		now := slot.Add(late(i))
-		if free := w.free(now); free.After(now) {
+		if free := w.Free(now); free.After(now) {
 			now = free
 		}
-		if now.Sub(slot) > tolerated {
+		if now.Sub(slot) > Tolerated {
 			missed++
 			continue
 		}
-		s := w.take(now)
+		s := w.Take(now)
 		arrived = append(arrived, now.Add(way(i)).Sub(start))
-		w.answered(s, now.Add(way(i)+time.Millisecond))
+		w.Answered(s, now.Add(way(i)+time.Millisecond))
 	}
 	return arrived, missed
 }
@@ -80,21 +78,21 @@ func TestWindow(t *testing.T) {
 // a send, and no span that holds a whole number of polls holds more than those.
 func TestWindowOfAnyRate(t *testing.T) {
 	for _, rate := range []float64{0.3, 0.5, 1, 1.5, 2.5, 3.5, 5, 7.3, 20} {
-		for _, step := range []time.Duration{job.PaceOf(rate).Alone, job.PaceOf(rate).Shared} {
-			w, start := newWindow(rate), time.Unix(0, 0)
+		for _, step := range []time.Duration{Of(rate).Alone, Of(rate).Shared} {
+			w, start := NewWindow(rate), time.Unix(0, 0)
 			for i := range 100 {
 				slot := start.Add(time.Duration(i) * step)
 				now := slot
-				if free := w.free(now); free.After(now) {
+				if free := w.Free(now); free.After(now) {
 					now = free
 				}
-				if now.Sub(slot) > tolerated {
+				if now.Sub(slot) > Tolerated {
 					t.Fatalf("at %v a second, %v apart, slot %d is missed by %v", rate, step, i, now.Sub(slot))
 				}
-				w.answered(w.take(now), now.Add(time.Millisecond))
+				w.Answered(w.Take(now), now.Add(time.Millisecond))
 			}
 			burst := 0
-			for now := start.Add(time.Hour); w.take(now) != nil; burst++ {
+			for now := start.Add(time.Hour); w.Take(now) != nil; burst++ {
 			}
 			if want := int(math.Ceil(rate)); burst != want {
 				t.Errorf("at %v a second %d are sent at once, want %d", rate, burst, want)
@@ -105,11 +103,11 @@ func TestWindowOfAnyRate(t *testing.T) {
 
 func TestWindowBelievesNoHang(t *testing.T) {
 	start := time.Unix(0, 0)
-	w := newWindow(2)
-	w.answered(w.take(start), start.Add(time.Millisecond))
-	w.take(start) // never answered
-	w.take(start.Add(time.Second))
-	if free := w.free(start.Add(2 * time.Second)).Sub(start); free > 1100*time.Millisecond {
+	w := NewWindow(2)
+	w.Answered(w.Take(start), start.Add(time.Millisecond))
+	w.Take(start) // never answered
+	w.Take(start.Add(time.Second))
+	if free := w.Free(start.Add(2 * time.Second)).Sub(start); free > 1100*time.Millisecond {
 		t.Errorf("a call that hangs holds up the others until %v", free)
 	}
 }
