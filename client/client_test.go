@@ -328,7 +328,7 @@ func TestJSONComesBack(t *testing.T) {
 	}
 	r.sees(wechatJob, job.Observation{Phase: job.Partial, Status: "success", RecordsSucceeded: n(3), RecordsFailed: n(1),
 		File: &job.File{URL: secret.New(fileURL), ExpiresAt: time.Now().Add(time.Hour).Truncate(time.Minute)}})
-	if err := r.store.Finish(ctx, job.Tick{Claimed: 1, Recorded: 1}, time.Second); err != nil {
+	if err := r.store.RememberTick(ctx, job.Tick{Claimed: 1, Recorded: 1}, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := r.admin.Watch(ctx, dtsJob, client.Change{}); err != nil {

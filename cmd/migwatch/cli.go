@@ -46,11 +46,11 @@ type cli struct {
 	Prune   pruneCmd   `cmd:"" group:"database" help:"Delete what is older than the retention says."`
 	Rekey   rekeyCmd   `cmd:"" group:"database" help:"Seal stored secrets anew with the first of MIGWATCH_ENCRYPTION_KEYS."`
 
-	Notify     notifyCmd     `cmd:"" group:"more" help:"List who is told what happens, and how that goes; or try it."`
-	Doctor     doctorCmd     `cmd:"" group:"more" help:"Check everything, and say what to do about what is wrong."`
-	NewKey     keyCmd        `cmd:"" name:"key" group:"more" help:"Make an API key or an encryption key."`
-	Completion completionCmd `cmd:"" group:"more" help:"Print a completion script for a shell."`
-	Tell       versionCmd    `cmd:"" name:"version" group:"more" help:"Print the version."`
+	Notify       notifyCmd     `cmd:"" group:"more" help:"List who is told what happens, and how that goes; or try it."`
+	Doctor       doctorCmd     `cmd:"" group:"more" help:"Check everything, and say what to do about what is wrong."`
+	NewKey       keyCmd        `cmd:"" name:"key" group:"more" help:"Make an API key or an encryption key."`
+	Completion   completionCmd `cmd:"" group:"more" help:"Print a completion script for a shell."`
+	PrintVersion versionCmd    `cmd:"" name:"version" group:"more" help:"Print the version."`
 }
 
 var groups = []kong.Group{

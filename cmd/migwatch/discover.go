@@ -95,7 +95,7 @@ func (cmd *discoverCmd) list(ctx context.Context, sh *shell, c *client.Client) e
 		fmt.Fprintln(sh.err, "Nothing is discovered yet: migwatch discover dts-migration/ap-shanghai")
 		return nil
 	}
-	t := &table{firm: 3, width: sh.width(sh.out), colour: sh.colour(sh.out)}
+	t := &table{whole: 3, width: sh.width(sh.out), colour: sh.colour(sh.out)}
 	t.head("PLACE", "JOBS", "LAST SWEEP", "NOTE")
 	for _, d := range all {
 		swept, note := "never", cell{style: dim}

@@ -112,7 +112,7 @@ func (cmd *historyCmd) each(ctx context.Context, c *client.Client, k client.Key,
 }
 
 func (cmd *historyCmd) table(ctx context.Context, sh *shell, c *client.Client, k client.Key, span client.Span) error {
-	t := &table{firm: 7, width: sh.width(sh.out), colour: sh.colour(sh.out)}
+	t := &table{whole: 7, width: sh.width(sh.out), colour: sh.colour(sh.out)}
 	t.head("SEQ", "FROM", "TO", "POLLS", "PHASE", "STATUS", "PROGRESS", "MESSAGE")
 	terminal := isTerminal(sh.out)
 	more, err := cmd.each(ctx, c, k, span, func(s client.Snapshot) error {

@@ -113,7 +113,7 @@ func (cmd *jobsCmd) each(ctx context.Context, c *client.Client, do func(client.J
 
 // table is the list as a person reads it.
 func (cmd *jobsCmd) table(ctx context.Context, sh *shell, c *client.Client) (*table, bool, error) {
-	t := &table{firm: 4, width: sh.width(sh.out), colour: sh.colour(sh.out)}
+	t := &table{whole: 4, width: sh.width(sh.out), colour: sh.colour(sh.out)}
 	t.head("KEY", "PHASE", "PROGRESS", "SINCE", "LABEL", "NOTE")
 	terminal, now := isTerminal(sh.out), sh.now()
 	more, err := cmd.each(ctx, c, func(j client.Job) error {

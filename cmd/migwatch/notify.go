@@ -37,7 +37,7 @@ func (cmd *notifyListCmd) Run(ctx context.Context, sh *shell) error {
 		fmt.Fprintln(sh.err, "No sink is known: set MIGWATCH_NOTIFY where jobs are polled; the next tick makes its sinks known.")
 		return nil
 	}
-	t := &table{firm: 2, width: sh.width(sh.out), colour: sh.colour(sh.out)}
+	t := &table{whole: 2, width: sh.width(sh.out), colour: sh.colour(sh.out)}
 	t.head("NAME", "KIND", "BEHIND", "LAST SENT", "NOTE")
 	for _, s := range list {
 		sent, note := "never", cell{text: strings.Join(s.Filter.On, ","), style: dim}

@@ -65,7 +65,7 @@ func TestPlain(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	tab := &table{firm: 1}
+	tab := &table{whole: 1}
 	tab.head("KEY", "LABEL", "NOTE")
 	tab.row(cell{text: "dts/a/1"}, cell{text: "客户"}, cell{text: "a long note that does not fit"})
 	tab.row(cell{text: "wechat/b/22"}, cell{text: ""}, cell{text: ""})

@@ -8,7 +8,7 @@ import (
 // table lines up cells. With a width it fits into it: the last column gives way first, then the first.
 type table struct {
 	width  int // 0: as wide as it gets
-	firm   int // how many columns stay whole, the first among them as long as it can
+	whole  int // how many columns stay whole, the first among them as long as it can
 	colour bool
 	rows   [][]cell
 }
@@ -105,7 +105,7 @@ func (t *table) widths() []int {
 		widths[i] -= less
 		total -= less
 	}
-	for i := len(widths) - 1; i >= t.firm; i-- {
+	for i := len(widths) - 1; i >= t.whole; i-- {
 		give(i, 4)
 	}
 	give(0, 16)

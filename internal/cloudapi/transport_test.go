@@ -244,7 +244,7 @@ func TestConnectionsAreReused(t *testing.T) {
 		done.Wait()
 	}
 	if n := connections.Load(); n != parallel {
-		t.Errorf("%d connections for %d rounds of %d looks, want %d", n, rounds, parallel, parallel)
+		t.Errorf("%d connections for %d rounds of %d polls, want %d", n, rounds, parallel, parallel)
 	}
 }
 

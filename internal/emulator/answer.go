@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// maxBody is how much of a request is read; the real APIs take 10 MB and less, and a look needs 200 bytes.
+// maxBody is how much of a request is read; the real APIs take 10 MB and less, and a poll needs 200 bytes.
 const maxBody = 1 << 20
 
 // call is one request on its way to its answer.

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// One look at DTS without a network: verification of the signature, limit, script, log, answer.
+// One poll at DTS without a network: verification of the signature, limit, script, log, answer.
 func BenchmarkDTSPoll(b *testing.B) {
 	c := &clock{now: noon}
 	e := New(Options{Now: c.Now, DTS: DTSOptions{Credentials: []Credential{permanent}, PerSecond: -1},
@@ -36,5 +36,5 @@ func BenchmarkDTSPoll(b *testing.B) {
 			c.pass(1e9) // the limit looks at what a second holds
 		}
 	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "looks/s")
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "polls/s")
 }

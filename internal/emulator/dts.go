@@ -12,7 +12,7 @@ import (
 // DTSOptions say what the emulated DTS knows and allows.
 type DTSOptions struct {
 	Credentials []Credential
-	PerSecond   int      // looks in any second and region; 0: 20, negative: no limit
+	PerSecond   int      // polls in any second and region; 0: 20, negative: no limit
 	Regions     []string // that exist; nil: all that look like one
 	AnyTime     bool     // do not compare timestamps with the clock: for tests whose clock is not their client's
 }
@@ -92,7 +92,7 @@ func (e *Emulator) dtsPoll(c *call) reply {
 	if c.API != DTS {
 		return e.explainJob(c)
 	}
-	state, fault, found := e.look(place{DTS, c.Scope, c.ID}, c.At)
+	state, fault, found := e.poll(place{DTS, c.Scope, c.ID}, c.At)
 	switch {
 	case fault != nil && !fault.whole():
 		return reply{kind: jsonKind, fault: fault}

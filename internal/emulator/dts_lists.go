@@ -107,7 +107,7 @@ func (e *Emulator) listJobs(c *call) reply {
 			continue
 		}
 		if total++; total > q.offset && len(items) < q.limit {
-			p.looks++
+			p.polls++
 			items = append(items, jobItem(c.API, id, p, state, c.At))
 		}
 	}

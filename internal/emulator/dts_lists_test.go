@@ -109,7 +109,7 @@ func TestLists(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	if got := e.Polls(DTSMigration, "ap-shanghai", "dts-aaaaaaa1"); got != 5 {
-		t.Errorf("%d looks", got)
+		t.Errorf("%d polls", got)
 	}
 }
 

@@ -204,7 +204,7 @@ func TestDTSLimit(t *testing.T) {
 		t.Errorf("refused %d, peaks %d, %d", e.Refused(DTS), e.Peak(DTS, "ap-shanghai"), e.Peak(DTS, "ap-beijing"))
 	}
 	if n := e.Polls(DTS, "ap-shanghai", "dts-21"); n != 0 {
-		t.Errorf("a refused look counts as %d", n)
+		t.Errorf("a refused poll counts as %d", n)
 	}
 }
 

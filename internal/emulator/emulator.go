@@ -35,7 +35,7 @@ type Emulator struct {
 	creds   []Credential
 	tokens  tokens
 	tickets tickets
-	looks   daily // of WeChat
+	polls   daily // of WeChat
 	made    uint64
 	secrets []string
 }
@@ -186,7 +186,7 @@ func (e *Emulator) Polls(api API, scope, id string) int64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if p := e.stage.players[place{api, scope, id}]; p != nil {
-		return p.looks
+		return p.polls
 	}
 	return 0
 }

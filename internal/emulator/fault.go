@@ -26,7 +26,7 @@ import (
 //	deep [100000]            so many brackets in each other
 //	redirect ["url"]         307 to there
 //
-// Each may be followed by "for 20s" (how long it lasts) and "times 3" (how many looks it meets).
+// Each may be followed by "for 20s" (how long it lasts) and "times 3" (how many polls it meets).
 type Fault struct {
 	Do    string        // the first word above
 	Code  string        // error

@@ -94,7 +94,7 @@ func request(t testing.TB, method, url, body string) *http.Request {
 
 const migrationState = "/componenttcb/dbmigrationstate"
 
-// askWeChat looks at a job as a correct client does.
+// askWeChat polls a job as a correct client does.
 func askWeChat(t testing.TB, server *httptest.Server, token, env, id string) answer {
 	t.Helper()
 	body := fmt.Sprintf(`{"env":%q,"job_id":%s}`, env, id)
@@ -103,7 +103,7 @@ func askWeChat(t testing.TB, server *httptest.Server, token, env, id string) ans
 
 var permanent = Credential{ID: "AKIDpermanent", Key: "key-of-permanent"}
 
-// dtsRequest is a look at a job as a correct client sends it.
+// dtsRequest is a poll of a job as a correct client sends it.
 func dtsRequest(t testing.TB, url string, c Credential, region, body string, at time.Time) *http.Request {
 	t.Helper()
 	req := request(t, "POST", url, body)

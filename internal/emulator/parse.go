@@ -50,7 +50,7 @@ const (
 //	api wechat
 //	  30s error 45011 for 10s
 //
-// Times count from the job's first look, or with the word start from the emulator's; an API's always
+// Times count from the job's first poll, or with the word start from the emulator's; an API's always
 // from the emulator's. Before its first state a job is unavailable (dts) or waiting (wechat). After the
 // status a state may have NN%, SUCCEEDED/FAILED, check=, code= or any FIELD=JSON (none leaves the field
 // out), a "message", and the word file. A bare finished is one that passed. The faults are listed at Fault.

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// player plays one block: a job that has been looked at, or the troubles of an API.
+// player plays one block: a job that has been polled, or the troubles of an API.
 type player struct {
 	block  *Block
 	origin time.Time
 	loop   int64
-	used   []int // looks each step's fault has met in this loop
-	looks  int64
+	used   []int // polls each step's fault has met in this loop
+	polls  int64
 }
 
-// at tells what a look at now meets: the state, and the fault over it if there is one. The look is
-// counted where a fault is for some looks only.
+// at tells what a poll at now meets: the state, and the fault over it if there is one. The poll is
+// counted where a fault is for some polls only.
 func (p *player) at(now time.Time) (State, *Fault) {
 	elapsed := now.Sub(p.origin)
 	if p.block.Repeat > 0 {
@@ -44,7 +44,7 @@ func (p *player) at(now time.Time) (State, *Fault) {
 	return state, nil
 }
 
-// active reports whether step i's fault, begun and perhaps ended, meets the look at elapsed.
+// active reports whether step i's fault, begun and perhaps ended, meets the poll at elapsed.
 func (p *player) active(i, last int, elapsed time.Duration) bool {
 	s := p.block.Steps[i]
 	switch f := s.Fault; {
@@ -78,7 +78,7 @@ func first(api API) State {
 	return State{Status: "waiting"}
 }
 
-// role is a block that waits for the first look at its job. A bulk rule's many jobs share one, and each
+// role is a block that waits for the first poll of its job. A bulk rule's many jobs share one, and each
 // gets a player of its own.
 type role struct {
 	block   *Block
@@ -91,7 +91,7 @@ type place struct {
 	scope, id string
 }
 
-// stage holds all that plays: memory grows with the jobs looked at, not with those scripted.
+// stage holds all that plays: memory grows with the jobs polled, not with those scripted.
 type stage struct {
 	jobs    map[place]role
 	bulks   map[place][]role // by API and scope, the newest first

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// story looks at a block at each time and tells what it met: the status, or the fault.
+// story asks a block at each time and tells what it met: the status, or the fault.
 func story(b Block, times ...time.Duration) string {
 	p := &player{block: &b, origin: noon}
 	var met []string
@@ -36,7 +36,7 @@ func TestPlay(t *testing.T) {
 			"starting hang hang running"},
 		"a fault for a while lies over states": {"0s starting\n5s throttle for 10s\n9s running", []time.Duration{5 * s, 10 * s, 14999 * time.Millisecond, 15 * s},
 			"throttle throttle throttle running"},
-		"a fault for some looks": {"0s starting\n5s reset times 2\n6s running", []time.Duration{0, 7 * s, 8 * s, 9 * s},
+		"a fault for some polls": {"0s starting\n5s reset times 2\n6s running", []time.Duration{0, 7 * s, 8 * s, 9 * s},
 			"starting reset reset running"},
 		"whichever ends first": {"0s starting\n1s reset for 5s times 2", []time.Duration{2 * s, 3 * s, 4 * s, 7 * s}, "reset reset starting starting"},
 		"the newer fault wins": {"0s starting\n1s hang for 10s\n2s reset for 1s", []time.Duration{s, 2 * s, 3 * s}, "hang reset hang"},
@@ -78,7 +78,7 @@ func TestStage(t *testing.T) {
 		t.Error("a job is found in a region that is not its own")
 	}
 	if n := len(s.players); n != 4 {
-		t.Errorf("%d players for 4 jobs that were looked at", n)
+		t.Errorf("%d players for 4 jobs that were polled", n)
 	}
 	s.add(script(t, "dts ap-shanghai dts-1 start\n0s finished\ndts ap-shanghai load-%03d x 9\n0s finished"), later)
 	got := fmt.Sprint(status("dts-1", later), status("load-001", later), status("load-050", later.Add(9*time.Second)))

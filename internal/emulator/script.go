@@ -43,28 +43,28 @@ type Block struct {
 	ID        string // with Count > 0 it holds one %d or %0Nd that stands for 1…Count
 	Count     int
 	Kind      string        // WeChat: "export", "import" or ""
-	FromStart bool          // times count from the emulator's start, not from the job's first look; always so for an API
+	FromStart bool          // times count from the emulator's start, not from the job's first poll; always so for an API
 	Label     string        // for people
 	Steps     []Step        // in the order of their times
 	Repeat    time.Duration // begin again after this; 0: never
 }
 
 // Step is what begins at a time: a state, which lasts until the next state, or a fault, which lays itself
-// over the state until the next step, for a while (Fault.For) or for some looks (Fault.Times).
+// over the state until the next step, for a while (Fault.For) or for some polls (Fault.Times).
 type Step struct {
 	At    time.Duration
 	State *State // one of the two is set
 	Fault *Fault
 }
 
-// State is what a successful look answers. What is not said here gets the value the real API would
+// State is what a successful poll answers. What is not said here gets the value the real API would
 // most likely give: see Parse.
 type State struct {
 	Status  string
 	Percent string  // DTS: digits of Progress; "" is 100 when finished, empty otherwise; of a migration how far its loader is
 	Records string  // WeChat: "succeeded/failed"; "" is "0/0"
 	Message string  // ErrorMessage, error_msg; BriefMsg of a migration, ErrInfo of a sync
-	File    bool    // WeChat: a file_url, signed anew for every look
+	File    bool    // WeChat: a file_url, signed anew for every poll
 	Set     []Field // raw fields that replace or join the others
 }
 

@@ -16,7 +16,7 @@ import (
 
 const waiting = `{"errcode":0,"errmsg":"ok","status":"waiting","record_success":0,"record_fail":0,"error_msg":"","file_url":""}`
 
-// broken starts an emulator whose only job meets one fault, and gives a look at it.
+// broken starts an emulator whose only job meets one fault, and gives a poll of it.
 func broken(t *testing.T, fault string) (*Emulator, func() (*http.Response, error)) {
 	t.Helper()
 	e, server, _ := begin(t, Options{
@@ -57,8 +57,8 @@ func TestFaultsThatAnswer(t *testing.T) {
 		"missing":                  {200, `{"errcode":40097,`, "40097"},
 	} {
 		t.Run(fault, func(t *testing.T) {
-			e, look := broken(t, fault)
-			res, err := look()
+			e, poll := broken(t, fault)
+			res, err := poll()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,12 +78,12 @@ func TestFaultsThatAnswer(t *testing.T) {
 }
 
 func TestFaultsThatBreakOff(t *testing.T) {
-	_, look := broken(t, "reset")
-	if res, err := look(); !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+	_, poll := broken(t, "reset")
+	if res, err := poll(); !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
 		t.Errorf("reset: %v, %v", res, err)
 	}
-	_, look = broken(t, "cut 20")
-	res, err := look()
+	_, poll = broken(t, "cut 20")
+	res, err := poll()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,8 +95,8 @@ func TestFaultsThatBreakOff(t *testing.T) {
 }
 
 func TestGzipBomb(t *testing.T) {
-	_, look := broken(t, "gzip-bomb 3")
-	res, err := look()
+	_, poll := broken(t, "gzip-bomb 3")
+	res, err := poll()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,8 +116,8 @@ func TestGzipBomb(t *testing.T) {
 }
 
 func TestEndless(t *testing.T) {
-	_, look := broken(t, "endless")
-	res, err := look()
+	_, poll := broken(t, "endless")
+	res, err := poll()
 	if err != nil {
 		t.Fatal(err)
 	}

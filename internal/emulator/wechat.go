@@ -12,8 +12,8 @@ import (
 // figures where they are known; negative limits are none.
 type WeChatOptions struct {
 	Tokens    []string // access tokens made elsewhere, good until ExpireTokens
-	PerSecond int      // looks in any second; 0: 5
-	PerDay    int      // looks a day (UTC+8); 0: no limit
+	PerSecond int      // polls in any second; 0: 5
+	PerDay    int      // polls a day (UTC+8); 0: no limit
 
 	AppID, AppSecret string // of the component, for its tokens
 	Ticket           string // a verify ticket good from the start
@@ -98,11 +98,11 @@ func (e *Emulator) wechatPoll(c *call) reply {
 	if code, why := c.readWeChat(); code != "" {
 		return c.refuse(code, why)
 	}
-	if !e.looks.add(c.At, e.options.WeChat.PerDay) {
+	if !e.polls.add(c.At, e.options.WeChat.PerDay) {
 		return c.refuse("45009", "")
 	}
 	at := place{WeChat, c.Scope, c.ID}
-	state, fault, found := e.look(at, c.At)
+	state, fault, found := e.poll(at, c.At)
 	switch {
 	case fault != nil && !fault.whole():
 		return reply{kind: plainText, fault: fault}
@@ -138,14 +138,14 @@ func (c *call) readWeChat() (code, why string) {
 	return "", ""
 }
 
-// look finds what a look at a job meets, and counts it.
-func (e *Emulator) look(at place, now time.Time) (state State, fault *Fault, found bool) {
+// poll finds what a poll of a job meets, and counts it.
+func (e *Emulator) poll(at place, now time.Time) (state State, fault *Fault, found bool) {
 	fault = e.fault(at, now)
 	p := e.stage.job(at, now)
 	if p == nil {
 		return state, fault, false
 	}
-	p.looks++
+	p.polls++
 	state, own := p.at(now)
 	if fault == nil {
 		fault = own

@@ -79,19 +79,19 @@ func TestWeChatRefusals(t *testing.T) {
 
 func TestWeChatStory(t *testing.T) {
 	e, server, clock := begin(t, Options{Script: script(t, exportJob), WeChat: WeChatOptions{Tokens: []string{"good"}}})
-	clock.pass(time.Hour) // times count from the first look
-	look := func() answer { return askWeChat(t, server, "good", "test2-4a89da", "100071736") }
-	if got, want := look().body, `{"errcode":0,"errmsg":"ok","status":"waiting","record_success":0,"record_fail":0,"error_msg":"","file_url":""}`; got != want {
+	clock.pass(time.Hour) // times count from the first poll
+	poll := func() answer { return askWeChat(t, server, "good", "test2-4a89da", "100071736") }
+	if got, want := poll().body, `{"errcode":0,"errmsg":"ok","status":"waiting","record_success":0,"record_fail":0,"error_msg":"","file_url":""}`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	clock.pass(3 * time.Second)
-	wants(t, look(), `"status":"reading"`)
+	wants(t, poll(), `"status":"reading"`)
 	clock.pass(3 * time.Second)
-	wants(t, look(), `"status":"migrating","record_success":120,"record_fail":0`)
+	wants(t, poll(), `"status":"migrating","record_success":120,"record_fail":0`)
 	clock.pass(3 * time.Second)
 	signatures := map[string]bool{}
 	for range 2 {
-		got := look()
+		got := poll()
 		wants(t, got, `"status":"success","record_success":3000,"record_fail":2,"error_msg":"导出完成."`, "&q-sign-time=1763816409;1763820009&")
 		var read struct {
 			FileURL string `json:"file_url"`
@@ -113,7 +113,7 @@ func TestWeChatStory(t *testing.T) {
 		t.Error("two URLs have the same signature")
 	}
 	if n := e.Polls(WeChat, "test2-4a89da", "100071736"); n != 5 {
-		t.Errorf("%d looks, want 5", n)
+		t.Errorf("%d polls, want 5", n)
 	}
 	last := e.Arrivals()[4]
 	if last.Scope != "test2-4a89da" || last.ID != "100071736" || last.Credential != Fingerprint("good") || last.Verdict != "ok" || !last.At.Equal(clock.Now()) {
@@ -123,23 +123,23 @@ func TestWeChatStory(t *testing.T) {
 
 func TestWeChatLimits(t *testing.T) {
 	e, server, clock := begin(t, Options{Script: script(t, exportJob), WeChat: WeChatOptions{Tokens: []string{"good"}, PerDay: 9}})
-	look := func() answer { return askWeChat(t, server, "good", "test2-4a89da", "100071736") }
+	poll := func() answer { return askWeChat(t, server, "good", "test2-4a89da", "100071736") }
 	for range 5 {
-		wants(t, look(), `"errcode":0,`)
+		wants(t, poll(), `"errcode":0,`)
 		clock.pass(199 * time.Millisecond)
 	}
-	wants(t, look(), `"errcode":45011,`)
+	wants(t, poll(), `"errcode":45011,`)
 	if e.Refused(WeChat) != 1 || e.Peak(WeChat, "") != 6 || !e.Arrivals()[5].Limited {
 		t.Errorf("refused %d, peak %d", e.Refused(WeChat), e.Peak(WeChat, ""))
 	}
 	for range 4 {
 		clock.pass(time.Second)
-		wants(t, look(), `"errcode":0,`)
+		wants(t, poll(), `"errcode":0,`)
 	}
 	clock.pass(time.Second)
-	wants(t, look(), `"errcode":45009,`)
+	wants(t, poll(), `"errcode":45009,`)
 	clock.pass(3*time.Hour + 59*time.Minute) // the day ends at 16:00 UTC
-	wants(t, look(), `"errcode":45009,`)
+	wants(t, poll(), `"errcode":45009,`)
 	clock.pass(time.Minute)
-	wants(t, look(), `"errcode":0,`)
+	wants(t, poll(), `"errcode":0,`)
 }

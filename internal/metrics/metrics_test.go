@@ -66,7 +66,7 @@ func filled(t testing.TB) *store.Store {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := s.Finish(ctx, job.Tick{Claimed: 6, Recorded: 3, Changed: 2, Failed: 1, Released: 1, Lost: 1, Due: 4}, 1500*time.Millisecond); err != nil {
+		if err := s.RememberTick(ctx, job.Tick{Claimed: 6, Recorded: 3, Changed: 2, Failed: 1, Released: 1, Lost: 1, Due: 4}, 1500*time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
 	}

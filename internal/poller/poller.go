@@ -31,7 +31,7 @@ type Store interface {
 	MoveSweep(ctx context.Context, w job.Sweep, place int64, lease time.Duration) (held bool, err error)
 	EndSweep(ctx context.Context, w job.Sweep, d job.Discovery, place int64) error
 	Due(ctx context.Context) (int64, error)
-	Finish(ctx context.Context, t job.Tick, elapsed time.Duration) error
+	RememberTick(ctx context.Context, t job.Tick, elapsed time.Duration) error
 }
 
 // Upstream polls a job once. It calls gate before each upstream call it makes, as late as it can: gate
@@ -155,7 +155,7 @@ func (t *tick) remember(worked bool, start time.Time) error {
 		}
 	}
 	t.report.ElapsedMS = time.Since(start).Milliseconds()
-	return errors.Join(err, t.Store.Finish(ctx, t.report.tick(), time.Since(start)))
+	return errors.Join(err, t.Store.RememberTick(ctx, t.report.tick(), time.Since(start)))
 }
 
 // writing is for what is written until an instant, even when the invocation was cancelled.

@@ -30,8 +30,8 @@ type worker struct {
 	polls    chan struct{}  // a place for each poll under way
 	open     sync.WaitGroup // polls under way
 
-	mu    sync.Mutex
-	spare []job.Claim // that were not polled
+	mu       sync.Mutex
+	unpolled []job.Claim
 }
 
 func newWorker(t *tick, budget string, upstream Upstream, rate float64) *worker {
@@ -42,7 +42,7 @@ func newWorker(t *tick, budget string, upstream Upstream, rate float64) *worker 
 // run works until nothing is due, no slot is near, or the time is over. A database that fails meanwhile
 // ends nothing: while there is time, the worker backs off and asks again.
 func (l *worker) run() {
-	defer l.giveBackSpare()
+	defer l.giveBackUnpolled()
 	defer l.open.Wait()
 	if !l.sweep() {
 		return
@@ -142,24 +142,24 @@ func (l *worker) reserve(ctx context.Context, n int, claimed time.Time) (pace.Sl
 func (l *worker) unused(claims ...job.Claim) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.spare = append(l.spare, claims...)
+	l.unpolled = append(l.unpolled, claims...)
 }
 
-// giveBackSpare gives the claims back as they were, all in one call. It may take a little of the
+// giveBackUnpolled gives the claims back as they were, all in one call. It may take a little of the
 // reserve, and leaves the rest to recording.
-func (l *worker) giveBackSpare() {
-	if len(l.spare) == 0 {
+func (l *worker) giveBackUnpolled() {
+	if len(l.unpolled) == 0 {
 		return
 	}
 	ctx, cancel := l.briefly()
 	defer cancel()
-	n, err := l.Store.Release(ctx, l.spare)
+	n, err := l.Store.Release(ctx, l.unpolled)
 	if err != nil {
 		l.Log.Error("cannot release; the leases will end", "budget", l.budget, "error", err.Error())
 	}
 	l.count(func(r *Report) {
 		r.Released += n
-		r.Lost += int64(len(l.spare)) - n
+		r.Lost += int64(len(l.unpolled)) - n
 	})
 }
 

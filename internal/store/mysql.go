@@ -41,7 +41,7 @@ func mysqlDialect(d dburl.Database) (dialect, error) {
 		join:      true,
 		txOptions: &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		open: func(maxConns int) (*sql.DB, *sql.DB, error) {
-			pool := bounded(sql.OpenDB(settled{connector, settleMySQL}), maxConns)
+			pool := bounded(sql.OpenDB(prepared{connector, setUpMySQL}), maxConns)
 			return pool, pool, nil
 		},
 		dialector: func(pool *sql.DB) gorm.Dialector {
@@ -89,7 +89,7 @@ func mysqlConfig(d dburl.Database) (*sqldriver.Config, error) {
 	}
 	config.Collation = "utf8mb4_bin"
 	// Values are written into the statement here, which saves a round trip each. That is only safe where
-	// the server reads it in the same character set and mode: settleMySQL sees to it.
+	// the server reads it in the same character set and mode: setUpMySQL sees to it.
 	config.InterpolateParams = true
 	config.RejectReadOnly = true // after a failover, a connection to the old primary is of no use
 	config.Loc = time.UTC

@@ -40,7 +40,7 @@ func postgresDialect(d dburl.Database) (dialect, error) {
 		text:      `CAST(? AS TEXT)`,
 		txOptions: &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		open: func(maxConns int) (*sql.DB, *sql.DB, error) {
-			pool := bounded(stdlib.OpenDB(*config, stdlib.OptionAfterConnect(settlePostgres)), maxConns)
+			pool := bounded(stdlib.OpenDB(*config, stdlib.OptionAfterConnect(setUpPostgres)), maxConns)
 			return pool, pool, nil
 		},
 		dialector:   func(pool *sql.DB) gorm.Dialector { return postgres.New(postgres.Config{Conn: pool}) },

@@ -11,11 +11,11 @@ import (
 	"migwatch/internal/job"
 )
 
-// pruneBatch is how many jobs one statement looks over, and pruneBite how many rows of each kind one
+// pruneBatch is how many jobs one statement looks over, and pruneAtOnce how many rows of each kind one
 // job loses in one transaction.
 const (
-	pruneBatch = maxIDs
-	pruneBite  = 500
+	pruneBatch  = maxIDs
+	pruneAtOnce = 500
 )
 
 // Prune deletes rows of final jobs that are older than p says, and says how many: never a job's newest
@@ -45,7 +45,7 @@ func (s *Store) Prune(ctx context.Context, p job.Retention, max int) (deleted in
 		}
 	}
 	if err = w.walk(ctx); err == nil && w.events > 0 {
-		err = w.bites(ctx, 0, pruneEventsSelect, []any{1, w.events, w.told}, pruneTroublesDelete) // those of no job
+		err = w.deleteInPieces(ctx, 0, pruneEventsSelect, []any{1, w.events, w.told}, pruneTroublesDelete) // those of no job
 	}
 	if w.bounded && err == nil {
 		_, err = s.do(ctx, `UPDATE sequences SET value = ? WHERE name = 'prune'`, w.cursor)
@@ -135,12 +135,12 @@ func (w *pruning) job(ctx context.Context, j pruned) error {
 		return nil
 	}
 	if j.oldestSeen.Valid && j.oldestSeen.Int64 < w.snapshots {
-		if err := w.bites(ctx, j.id, pruneSnapshotsSelect, []any{j.seq, w.snapshots}, pruneSnapshotsDelete, j.id, job.Finals()); err != nil {
+		if err := w.deleteInPieces(ctx, j.id, pruneSnapshotsSelect, []any{j.seq, w.snapshots}, pruneSnapshotsDelete, j.id, job.Finals()); err != nil {
 			return err
 		}
 	}
 	if j.oldestTold.Valid && j.oldestTold.Int64 < w.events {
-		return w.bites(ctx, j.id, pruneEventsSelect, []any{j.seq + 1, w.events, w.told}, pruneEventsDelete, j.id, job.Finals())
+		return w.deleteInPieces(ctx, j.id, pruneEventsSelect, []any{j.seq + 1, w.events, w.told}, pruneEventsDelete, j.id, job.Finals())
 	}
 	return nil
 }
@@ -155,15 +155,15 @@ const (
 	pruneEventsDelete    = `DELETE FROM events WHERE job = ? AND id >= ? AND id <= ? AND EXISTS (SELECT 1 FROM jobs WHERE id = ? AND phase IN ?)`
 )
 
-// bites deletes the rows that find lists of a job by those values, a bounded number to a transaction, where remove's
+// deleteInPieces deletes the rows that find lists of a job by those values, a bounded number to a transaction, where remove's
 // further condition holds.
-func (w *pruning) bites(ctx context.Context, row int64, find string, by []any, remove string, condition ...any) error {
+func (w *pruning) deleteInPieces(ctx context.Context, row int64, find string, by []any, remove string, condition ...any) error {
 	for !w.bounded || w.deleted < w.left {
-		bite := int64(pruneBite)
+		atOnce := int64(pruneAtOnce)
 		if w.bounded {
-			bite = min(bite, w.left-w.deleted)
+			atOnce = min(atOnce, w.left-w.deleted)
 		}
-		rows, err := read(ctx, w.s, value[int64], find, append(append([]any{row}, by...), bite)...)
+		rows, err := read(ctx, w.s, value[int64], find, append(append([]any{row}, by...), atOnce)...)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
@@ -173,7 +173,7 @@ func (w *pruning) bites(ctx context.Context, row int64, find string, by []any, r
 			return err
 		})
 		w.deleted += n
-		if err != nil || n == 0 || int64(len(rows)) < bite {
+		if err != nil || n == 0 || int64(len(rows)) < atOnce {
 			return err
 		}
 	}

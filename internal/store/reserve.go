@@ -11,9 +11,9 @@ import (
 	"migwatch/internal/job"
 )
 
-// lonely is how long after everybody else's last slot a process counts as alone on a budget: a second in
+// aloneAfter is how long after everybody else's last slot a process counts as alone on a budget: a second in
 // which their sends and its own could meet, and one more.
-const lonely = 2 * time.Second
+const aloneAfter = 2 * time.Second
 
 // Reserve takes up to n slots on a budget, if one is free within horizon; it returns none, and no First,
 // otherwise. Slots that are void have a First and an N of 0: ask again.
@@ -26,15 +26,15 @@ const lonely = 2 * time.Second
 // of 20). A process frozen between the two holds everybody's row, until the server ends idle ones.
 func (s *Store) Reserve(ctx context.Context, budget string, n int, spacing pace.Spacing, horizon time.Duration) (pace.Slots, error) {
 	wanted := n
-	n += int(s.spare.Load())
+	n += int(s.extra.Load())
 	alone, shared := pace.Millis(spacing.Alone, n), pace.Millis(spacing.Shared, n)
 	token := randomHex(8)
 	var moved, next, step, now int64
 	var asked, answered time.Time
 	err := s.inTx(ctx, func(tx *gorm.DB) error {
 		var err error
-		moved, err = s.run(tx, reserveUpdate, s.holder, lonely.Milliseconds(), lonely.Milliseconds(),
-			s.holder, lonely.Milliseconds(), alone, shared, s.holder, lonely.Milliseconds(), alone, shared, s.holder, token, budget, horizon.Milliseconds())
+		moved, err = s.run(tx, reserveUpdate, s.holder, aloneAfter.Milliseconds(), aloneAfter.Milliseconds(),
+			s.holder, aloneAfter.Milliseconds(), alone, shared, s.holder, aloneAfter.Milliseconds(), alone, shared, s.holder, token, budget, horizon.Milliseconds())
 		if err != nil || moved == 0 {
 			return err
 		}
@@ -48,7 +48,7 @@ func (s *Store) Reserve(ctx context.Context, budget string, n int, spacing pace.
 	}
 	slots := spacing.Slots(answered.Add(time.Duration(next-step-now)*time.Millisecond), n, step != alone)
 	if lost, known := slots.Trim(answered.Sub(asked)); known {
-		s.spare.Store(int64(lost))
+		s.extra.Store(int64(lost))
 	}
 	slots.N = min(slots.N, wanted)
 	return slots, nil
@@ -62,7 +62,7 @@ func reserveError(budget string, err error) error {
 }
 
 // reserveMine is whether this process has the budget to itself: it came last and nobody else came within
-// lonely before, or nobody at all did.
+// aloneAfter before, or nobody at all did.
 const reserveMine = `(holder = ? AND next_at >= shared_until OR next_at < {clock} - ?)`
 
 // The order of the assignments matters: MySQL sees the new values of those to the left. The first one

@@ -23,19 +23,19 @@ type setting struct {
 	only     string // of MySQL's family: the version comment that picks the servers which have it; "": all
 }
 
-// settled is a connector whose connections were settled before anybody uses them.
-type settled struct {
+// prepared is a connector whose connections are set up before anybody uses them.
+type prepared struct {
 	driver.Connector
-	settle func(context.Context, driver.Conn) error
+	setUp func(context.Context, driver.Conn) error
 }
 
-// Connect makes a connection and settles it.
-func (s settled) Connect(ctx context.Context) (driver.Conn, error) {
+// Connect makes a connection and sets it up.
+func (s prepared) Connect(ctx context.Context) (driver.Conn, error) {
 	c, err := s.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.settle(ctx, c); err != nil {
+	if err := s.setUp(ctx, c); err != nil {
 		_ = c.Close() // what it could not do tells more
 		return nil, err
 	}
@@ -100,8 +100,8 @@ func mysqlAsk() string {
 	return query
 }
 
-// settleMySQL takes two round trips.
-func settleMySQL(ctx context.Context, c driver.Conn) error {
+// setUpMySQL takes two round trips.
+func setUpMySQL(ctx context.Context, c driver.Conn) error {
 	if _, err := c.(driver.ExecerContext).ExecContext(ctx, mysqlSet(), nil); err != nil {
 		return err
 	}
@@ -164,9 +164,9 @@ func postgresAsk() string {
 	return statements
 }
 
-// settlePostgres sets and asks in one message, as a pooler in between may give each its own connection to
+// setUpPostgres sets and asks in one message, as a pooler in between may give each its own connection to
 // the server.
-func settlePostgres(ctx context.Context, conn *pgx.Conn) error {
+func setUpPostgres(ctx context.Context, conn *pgx.Conn) error {
 	results, err := conn.PgConn().Exec(ctx, postgresSet()+postgresAsk()).ReadAll()
 	if err != nil {
 		return err

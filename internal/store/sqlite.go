@@ -115,7 +115,7 @@ func sqlitePool(path string, query url.Values, session []setting) (*sql.DB, erro
 	if err != nil {
 		return nil, err
 	}
-	return sql.OpenDB(settled{connector, func(ctx context.Context, c driver.Conn) error {
+	return sql.OpenDB(prepared{connector, func(ctx context.Context, c driver.Conn) error {
 		got, err := oneRow(ctx, c, sqliteAsk(session))
 		if err != nil {
 			return err

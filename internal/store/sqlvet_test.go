@@ -223,7 +223,7 @@ func (v *sqlVet) maybeText(e ast.Expr) bool {
 // constants, which this test's own list holds them to.
 func (v *sqlVet) parameters(name string) bool {
 	switch v.name {
-	case "bites":
+	case "deleteInPieces":
 		return name == "find" || name == "remove"
 	case "run", "do", "single", "singleIn", "collect", "read", "sinkRows", "oneRow": // their callers are checked
 		return name == "statement"

@@ -24,7 +24,7 @@ type Store struct {
 	d           dialect
 	keys        *secret.Keyring
 	holder      string        // names this process in budgets
-	spare       atomic.Int64  // slots to reserve beyond those wanted; see pace.Slots.Trim
+	extra       atomic.Int64  // slots to reserve beyond those wanted; see pace.Slots.Trim
 	searches    chan struct{} // a place for each search under way
 	patience    time.Duration
 	waiting     func()

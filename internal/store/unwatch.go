@@ -61,9 +61,9 @@ func (s *Store) untoldOf(ctx context.Context, row int64) (n int64, err error) {
 	return n, err
 }
 
-// bite is how many rows one transaction deletes at most: it must end well before its deadline, and
+// atOnce is how many rows one transaction deletes at most: it must end well before its deadline, and
 // distributed engines bound a transaction's size.
-const bite = 2000
+const atOnce = 2000
 
 // shorten deletes most of a long history piece by piece, the oldest first, before the job's own row
 // goes with the rest. If it is cut off, the job is still there to be unwatched again.
@@ -71,7 +71,7 @@ func (s *Store) shorten(ctx context.Context, row jobRow) error {
 	if row.job.Latest == nil {
 		return nil
 	}
-	for to := int64(bite); to < row.job.Latest.Seq; to += bite {
+	for to := int64(atOnce); to < row.job.Latest.Seq; to += atOnce {
 		err := s.inTx(ctx, func(tx *gorm.DB) error {
 			if err := tx.Exec(`DELETE FROM snapshots WHERE job = ? AND seq <= ?`, row.id, to).Error; err != nil {
 				return err

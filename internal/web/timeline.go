@@ -17,13 +17,13 @@ type timeline struct {
 
 // part is one phase of it; X and W are percentages of the whole width.
 type part struct {
-	State   state
-	X, W    string
-	Lasted  string
-	Roomy   bool // there is room for the words, also on a phone
-	Room    bool // there is room for the words on a desktop
-	HasIcon bool
-	Last    bool
+	State       state
+	X, W        string
+	Lasted      string
+	FitsPhone   bool // there is room for the words, also on a phone
+	FitsDesktop bool // there is room for the words on a desktop
+	HasIcon     bool
+	Last        bool
 }
 
 // tail is the share of the width that the end of a final job gets: it lasts for ever, and matters as
@@ -84,7 +84,7 @@ func (v *visit) timeline(j job.Job, spells []job.Spell, whole bool) *timeline {
 			p.Lasted = v.text.Span(until.Sub(s.From))
 		}
 		least := p.leastWidth()
-		p.Room, p.Roomy = w/100*leastDesk >= least, w/100*leastPhone >= least
+		p.FitsDesktop, p.FitsPhone = w/100*leastDesk >= least, w/100*leastPhone >= least
 		t.Parts = append(t.Parts, p)
 		x += w
 	}

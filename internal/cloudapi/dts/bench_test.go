@@ -13,7 +13,7 @@ import (
 	"migwatch/internal/job"
 )
 
-// One look beside its floor: the same POST, unsigned, by a bare http.Client, its answer decoded into a
+// One poll beside its floor: the same POST, unsigned, by a bare http.Client, its answer decoded into a
 // struct.
 func BenchmarkPoll(b *testing.B) {
 	answer := []byte(`{"Response":{"CheckFlag":1,"ErrorCode":0,"ErrorMessage":"ok","Progress":"100","RequestId":"336448b0-2a45-4be4-8356-c245eab5784f","Status":"finished"}}`)
@@ -48,7 +48,7 @@ func BenchmarkPoll(b *testing.B) {
 			}
 		}
 	})
-	b.Run("look", func(b *testing.B) {
+	b.Run("poll", func(b *testing.B) {
 		tr := cloudapi.NewTransport(cloudapi.Options{})
 		defer tr.Close()
 		c, err := dts.New(dts.Options{BaseURL: s.URL, Transport: tr, Keys: dts.Static(first)})

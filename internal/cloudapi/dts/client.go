@@ -28,12 +28,12 @@ const (
 type Options struct {
 	BaseURL   string              // "": the official host of the job's region
 	Transport *cloudapi.Transport // shared with other clients
-	Keys      Source              // nil: no credentials, and every look says so
+	Keys      Source              // nil: no credentials, and every poll says so
 	Now       func() time.Time    // what requests are signed with; nil: the SDK's own clock
 	Versions  *Versions           // nil: of this client alone
 }
 
-// Client looks at jobs. It is safe for concurrent use and cheap to make: one for each tick, with that
+// Client polls jobs. It is safe for concurrent use and cheap to make: one for each tick, with that
 // tick's credentials, over a Transport that lasts.
 type Client struct {
 	base     *url.URL // nil: the official hosts
@@ -62,7 +62,7 @@ func New(o Options) (*Client, error) {
 	}
 	p := profile.NewClientProfile() // its retries are at 0; they would neither wait with the context nor sign anew
 	p.DisableRegionBreaker = true   // another region does not know the job
-	p.HttpProfile.ReqTimeout = 0    // the context's deadline is the look's
+	p.HttpProfile.ReqTimeout = 0    // the context's deadline is the poll's
 	p.Language = "en-US"            // one language, so that equal errors compare equal
 	// Init makes an http.Client of its own, so no other user of the SDK is touched.
 	c.sdk.Init("").WithProfile(p).WithHttpTransport(recorder{o.Transport}).WithRequestClient("migwatch")
@@ -93,18 +93,18 @@ func (c *Client) Poll(ctx context.Context, j job.Job, gate func(context.Context)
 	if err := check(j.Key); err != nil {
 		return job.Observation{}, err
 	}
-	look := looking{Client: c, ctx: ctx, job: j, gate: gate}
+	p := polling{Client: c, ctx: ctx, job: j, gate: gate}
 	switch j.Key.Provider {
 	case job.DTSMigration:
-		return look.migration()
+		return p.migration()
 	case job.DTSSync:
-		return look.sync()
+		return p.sync()
 	}
-	return look.check()
+	return p.check()
 }
 
-// looking is one look under way.
-type looking struct {
+// polling is one poll under way.
+type polling struct {
 	*Client
 	ctx  context.Context
 	job  job.Job
@@ -112,12 +112,12 @@ type looking struct {
 }
 
 // check asks how the check before a migration stands.
-func (l looking) check() (job.Observation, error) {
+func (l polling) check() (job.Observation, error) {
 	return checked(l.call(describeCheck, request{JobID: &l.job.Key.ID}))
 }
 
 // call makes one call, and one more with credentials read afresh where the first ones are called stale.
-func (l looking) call(op operation, body request) (reply, error) {
+func (l polling) call(op operation, body request) (reply, error) {
 	c := l.Client
 	keys, err := usable(c.keys.Keys(l.ctx))
 	if err != nil {
@@ -144,7 +144,7 @@ func (c *Client) isDead(keys Keys) bool {
 }
 
 // ask makes one call.
-func (l looking) ask(op operation, body request, keys Keys) (reply, error) {
+func (l polling) ask(op operation, body request, keys Keys) (reply, error) {
 	req := l.request(op, body)
 	rec := &record{}
 	req.SetContext(context.WithValue(cloudapi.WithGate(l.ctx, l.gate), recordKey{}, rec))
@@ -178,7 +178,7 @@ type request struct {
 	Status   []string `json:"Status,omitempty"`
 }
 
-func (l looking) request(op operation, body request) *request {
+func (l polling) request(op operation, body request) *request {
 	r := &body
 	r.BaseRequest = &tchttp.BaseRequest{}
 	r.Init().WithApiInfo(service, op.version, op.action)

@@ -24,7 +24,7 @@ func n(v int64) *int64 { return &v }
 
 func second[T any](_ T, err error) error { return err }
 
-func look(t testing.TB, status int, answer string) (job.Observation, error) {
+func poll(t testing.TB, status int, answer string) (job.Observation, error) {
 	t.Helper()
 	a := newAPI(t, "")
 	a.answer = func(int) (int, string) { return status, answer }
@@ -70,7 +70,7 @@ func TestStates(t *testing.T) {
 		"missing, short":    {refusal("ResourceNotFound", ""), job.Observation{Phase: job.Missing, Status: "ResourceNotFound", RequestID: "req-1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			seen, err := look(t, 200, c.answer)
+			seen, err := poll(t, 200, c.answer)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +87,7 @@ func TestProgress(t *testing.T) {
 		`""`: -1, `"-1"`: -1, `"101"`: -1, `"100.1"`: -1, `"abc"`: -1, `"NaN"`: -1, `"Inf"`: -1, `"1e2"`: -1, `"0x10"`: -1, `"1_0"`: -1,
 		`"."`: -1, `"1.2.3"`: -1, `null`: -1, `true`: -1, `[]`: -1, `{}`: -1, `"9999999999999999999999"`: -1,
 	} {
-		seen, err := look(t, 200, `{"Response":{"Status":"running","Progress":`+in+`}}`)
+		seen, err := poll(t, 200, `{"Response":{"Status":"running","Progress":`+in+`}}`)
 		switch {
 		case err != nil:
 			t.Errorf("%s: %v", in, err)
@@ -117,19 +117,19 @@ func TestCodes(t *testing.T) {
 			"UnsupportedRegion", "UnsupportedOperation", "UnsupportedProtocol", "ActionOffline", "RequestSizeLimitExceeded", "ResponseSizeLimitExceeded", "ResourceNotFound.RoleNotFound"},
 	} {
 		for _, code := range codes {
-			e := pollError(t, second(look(t, 200, refusal(code, "the text"))))
+			e := pollError(t, second(poll(t, 200, refusal(code, "the text"))))
 			if (meaning{e.Kind, e.RetryAfter}) != m || e.Code != code || e.Message != "the text" || e.RequestID != "req-1" || e.Unlisted {
 				t.Errorf("%s: %#v, want %v", code, e, m)
 			}
 		}
 	}
 	for _, code := range []string{"Whatever", "FailedOperationX", "internalerror", "XInternalError.Y", "RequestLimitExceededX.Y", "ResourceNotFoundX", "4000"} {
-		e := pollError(t, second(look(t, 200, refusal(code, "new"))))
+		e := pollError(t, second(poll(t, 200, refusal(code, "new"))))
 		if e.Kind != job.Transient || !e.Unlisted || e.Code != code || e.RetryAfter != 0 {
 			t.Errorf("%s: %#v, want an unlisted transient one", code, e)
 		}
 	}
-	e := pollError(t, second(look(t, 200, refusal("AuthFailure.SignatureFailure", "id "+canary+"-id-1 token "+canary+"-token-1 key "+canary+"-key-1"))))
+	e := pollError(t, second(poll(t, 200, refusal("AuthFailure.SignatureFailure", "id "+canary+"-id-1 token "+canary+"-token-1 key "+canary+"-key-1"))))
 	if e.Message != "id [hidden] token [hidden] key [hidden]" {
 		t.Errorf("message %q", e.Message)
 	}
@@ -152,19 +152,19 @@ func TestGarbage(t *testing.T) {
 		bodies["cut at "+good[:i]] = good[:i]
 	}
 	for name, body := range bodies {
-		if e := pollError(t, second(look(t, 200, body))); e.Kind != job.Protocol {
+		if e := pollError(t, second(poll(t, 200, body))); e.Kind != job.Protocol {
 			t.Errorf("%s: %s %s, want protocol", name, e.Kind, e.Code)
 		}
 	}
 	for status, kind := range map[int]job.Kind{404: job.Protocol, 403: job.Protocol, 500: job.Transient, 503: job.Transient, 429: job.Throttled, 302: job.Protocol} {
-		if e := pollError(t, second(look(t, status, "<html>"+canary))); e.Kind != kind {
+		if e := pollError(t, second(poll(t, status, "<html>"+canary))); e.Kind != kind {
 			t.Errorf("%d: %s, want %s", status, e.Kind, kind)
 		}
 	}
-	if e := pollError(t, second(look(t, 400, refusal("InvalidParameter", "x")))); e.Kind != job.Invalid {
+	if e := pollError(t, second(poll(t, 400, refusal("InvalidParameter", "x")))); e.Kind != job.Invalid {
 		t.Errorf("a code beside a status: %s", e.Kind)
 	}
-	if e := pollError(t, second(look(t, 404, good))); e.Code != "http_404" {
+	if e := pollError(t, second(poll(t, 404, good))); e.Code != "http_404" {
 		t.Errorf("a state beside a status: %s", e.Code)
 	}
 }

@@ -59,8 +59,8 @@ var families = map[string]meaning{
 	"ResponseSizeLimitExceeded": {job.Invalid, 0},
 }
 
-// mean finds what a code means; listed is false for one that no document has.
-func mean(code string) (m meaning, listed bool) {
+// meaningOf finds what a code means; listed is false for one that no document has.
+func meaningOf(code string) (m meaning, listed bool) {
 	if code == "InvalidParameter.ControllerNotFoundError" {
 		return meaning{kind: job.Transient}, true // an internal fault of the upstream, in spite of its family
 	}
@@ -81,7 +81,7 @@ func isMissing(code string) bool {
 // failure translates the error of a call.
 func failure(code, message, requestID string) *job.PollError {
 	e := &job.PollError{Code: code, Message: message, RequestID: requestID}
-	m, listed := mean(code)
+	m, listed := meaningOf(code)
 	if !listed {
 		e.Kind, e.Unlisted = job.Transient, true
 		return e

@@ -24,7 +24,7 @@ var moving = map[job.Provider][]string{
 // list or with page's error. Not whole, it asks only for jobs in a state that moves. Each call waits at gate. Its
 // error is what gate or page returned, or a *job.PollError.
 func (c *Client) List(ctx context.Context, place job.Key, from int64, whole bool, gate func(context.Context) error, page func(found []job.Found, read int64) error) error {
-	l := looking{Client: c, ctx: ctx, job: job.Job{Key: place}, gate: gate}
+	l := polling{Client: c, ctx: ctx, job: job.Job{Key: place}, gate: gate}
 	for {
 		r, version, err := l.page(from, whole)
 		if err != nil {
@@ -45,7 +45,7 @@ func (c *Client) List(ctx context.Context, place job.Key, from int64, whole bool
 }
 
 // page asks for one page, in the version that is served.
-func (l looking) page(from int64, whole bool) (r reply, version string, err error) {
+func (l polling) page(from int64, whole bool) (r reply, version string, err error) {
 	body := request{Limit: ptr(pageSize), Offset: &from, OrderSeq: word("asc")}
 	if !whole {
 		body.Status = moving[l.job.Key.Provider]
@@ -67,7 +67,7 @@ func (l looking) page(from int64, whole bool) (r reply, version string, err erro
 }
 
 // found reads the items of a page. One that cannot be read is left out: it is asked for by its ID, which says why.
-func (l looking) found(r reply, list []cloudapi.Fields, version string) (out []job.Found) {
+func (l polling) found(r reply, list []cloudapi.Fields, version string) (out []job.Found) {
 	read := item2021
 	switch {
 	case l.job.Key.Provider == job.DTSSync:

@@ -61,7 +61,7 @@ func unserved(err error) bool {
 
 // migration asks for a migration by its ID: first in the version that answered last, then in the other. It is
 // missing where no version that is served lists it.
-func (l looking) migration() (job.Observation, error) {
+func (l polling) migration() (job.Observation, error) {
 	now := l.clock()
 	order := []string{version2021, version2018}
 	if l.job.About.Version == version2018 {
@@ -97,7 +97,7 @@ func (l looking) migration() (job.Observation, error) {
 }
 
 // listed asks one version's list for the job.
-func (l looking) listed(version string) (seen job.Observation, found bool, err error) {
+func (l polling) listed(version string) (seen job.Observation, found bool, err error) {
 	op, read := describeMigration, item2021
 	if version == version2018 {
 		op, read = describeOldMigration, item2018
@@ -131,7 +131,7 @@ var explained = map[string]operation{
 }
 
 // find gives the job's own item of a list, nil where there is none.
-func (l looking) find(r reply) (cloudapi.Fields, error) {
+func (l polling) find(r reply) (cloudapi.Fields, error) {
 	list, err := r.List("JobList")
 	if err != nil {
 		return nil, r.answer.Garbage("bad_field", err.Error())
@@ -150,7 +150,7 @@ func (l looking) find(r reply) (cloudapi.Fields, error) {
 // explain adds to what was seen of a job that failed, or whose check did not pass, why that is so and what
 // helps. It is asked once; a poll that sees the same again takes it from the newest snapshot. That it could not
 // be asked is no reason to lose what was seen.
-func (l looking) explain(seen *job.Observation) {
+func (l polling) explain(seen *job.Observation) {
 	op, ok := explained[strings.ToLower(seen.Status)]
 	if !ok {
 		return
@@ -175,7 +175,7 @@ func (l looking) explain(seen *job.Observation) {
 }
 
 // sync asks for a sync by its ID.
-func (l looking) sync() (job.Observation, error) {
+func (l polling) sync() (job.Observation, error) {
 	r, err := l.call(describeSync, request{JobIDs: []string{l.job.Key.ID}})
 	if err != nil {
 		if seen, ok := missing(err); ok {

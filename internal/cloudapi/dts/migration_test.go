@@ -54,7 +54,7 @@ func newActions(t *testing.T, answer map[string]string) *actions {
 	return a
 }
 
-func (a *actions) look(t *testing.T, j job.Job) (job.Observation, []string, error) {
+func (a *actions) poll(t *testing.T, j job.Job) (job.Observation, []string, error) {
 	t.Helper()
 	a.mu.Lock()
 	a.asked = nil
@@ -117,7 +117,7 @@ func TestSamples(t *testing.T) {
 		"a sync that is gone": {aSync, map[string]string{"DescribeSyncJobs": `{"Response":{"TotalCount":0,"JobList":null,"RequestId":"r"}}`}, job.Observation{Phase: job.Missing, Status: "not_listed", RequestID: "r"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			seen, _, err := newActions(t, c.answer).look(t, job.Job{Key: c.key})
+			seen, _, err := newActions(t, c.answer).poll(t, job.Job{Key: c.key})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -140,7 +140,7 @@ func TestMigrationPhases(t *testing.T) {
 	} {
 		for _, word := range strings.Fields(words) {
 			a := newActions(t, map[string]string{"DescribeMigrationJobs": listOf(`{"JobId":"dts-aaaaaaa1","Status":"` + word + `"}`), "DescribeMigrationDetail": `{"Response":{"x":1}}`, "DescribeMigrationCheckJob": `{"Response":{"x":1}}`})
-			if seen, _, err := a.look(t, job.Job{Key: aMigration}); err != nil || seen.Phase != phase || seen.Status != word {
+			if seen, _, err := a.poll(t, job.Job{Key: aMigration}); err != nil || seen.Phase != phase || seen.Status != word {
 				t.Errorf("%s is %s %s, %v; want %s", word, seen.Phase, seen.Status, err, phase)
 			}
 		}
@@ -148,7 +148,7 @@ func TestMigrationPhases(t *testing.T) {
 	for phase, numbers := range map[job.Phase]string{job.Pending: "1 3", job.Running: "7 11 12", job.ActionRequired: "4 5 8", job.Succeeded: "9", job.Failed: "10", job.Unknown: "2 23 0"} {
 		for _, number := range strings.Fields(numbers) {
 			a := newActions(t, map[string]string{"DescribeMigrationJobs": none, "DescribeMigrateJobs": listOf(`{"JobId":"dts-aaaaaaa1","Status":` + number + `}`)})
-			if seen, _, err := a.look(t, job.Job{Key: aMigration}); err != nil || seen.Phase != phase || seen.Status != number {
+			if seen, _, err := a.poll(t, job.Job{Key: aMigration}); err != nil || seen.Phase != phase || seen.Status != number {
 				t.Errorf("%s is %s %s, %v; want %s", number, seen.Phase, seen.Status, err, phase)
 			}
 		}
@@ -159,7 +159,7 @@ func TestMigrationPhases(t *testing.T) {
 	} {
 		for _, word := range strings.Fields(words) {
 			a := newActions(t, map[string]string{"DescribeSyncJobs": listOf(`{"JobId":"sync-btso140","Status":"` + word + `"}`)})
-			if seen, _, err := a.look(t, job.Job{Key: aSync}); err != nil || seen.Phase != phase {
+			if seen, _, err := a.poll(t, job.Job{Key: aSync}); err != nil || seen.Phase != phase {
 				t.Errorf("%s is %s, %v; want %s", word, seen.Phase, err, phase)
 			}
 		}
@@ -172,19 +172,19 @@ func TestReasonIsAskedOnce(t *testing.T) {
 		"DescribeMigrationJobs":   listOf(`{"JobId":"dts-aaaaaaa1","Status":"failed","BriefMsg":"stopped"}`),
 		"DescribeMigrationDetail": `{"Response":{"ErrorInfo":[{"Code":"E1","Solution":"free some space"}]}}`,
 	})
-	if _, asked, _ := newActions(t, map[string]string{"DescribeSyncJobs": none}).look(t, job.Job{Key: aSync}); len(asked) != 1 || asked[0] != `DescribeSyncJobs {"JobIds":["sync-btso140"]}` {
+	if _, asked, _ := newActions(t, map[string]string{"DescribeSyncJobs": none}).poll(t, job.Job{Key: aSync}); len(asked) != 1 || asked[0] != `DescribeSyncJobs {"JobIds":["sync-btso140"]}` {
 		t.Errorf("%q", asked)
 	}
-	seen, asked, err := a.look(t, job.Job{Key: aMigration})
+	seen, asked, err := a.poll(t, job.Job{Key: aMigration})
 	if err != nil || len(asked) != 2 || asked[1] != `DescribeMigrationDetail {"JobId":"dts-aaaaaaa1"}` {
 		t.Fatalf("%q, %v", asked, err)
 	}
-	again, asked, err := a.look(t, job.Job{Key: aMigration, Latest: &job.Snapshot{Observation: seen}})
+	again, asked, err := a.poll(t, job.Job{Key: aMigration, Latest: &job.Snapshot{Observation: seen}})
 	if err != nil || len(asked) != 1 || !again.Same(seen) {
 		t.Errorf("%q, %v, %q", asked, err, again.Message)
 	}
 	a.answer["DescribeMigrationDetail"] = refusal("InternalError", "busy") // which loses nothing
-	if seen, _, err := a.look(t, job.Job{Key: aMigration}); err != nil || seen.Phase != job.Failed || seen.Message != "stopped" {
+	if seen, _, err := a.poll(t, job.Job{Key: aMigration}); err != nil || seen.Phase != job.Failed || seen.Message != "stopped" {
 		t.Errorf("%+v, %v", seen, err)
 	}
 }
@@ -202,15 +202,15 @@ func TestVersions(t *testing.T) {
 		}
 		return strings.Join(out, " ")
 	}
-	if _, asked, err := a.look(t, job.Job{Key: aMigration}); err != nil || names(asked) != "DescribeMigrationJobs DescribeMigrateJobs" {
+	if _, asked, err := a.poll(t, job.Job{Key: aMigration}); err != nil || names(asked) != "DescribeMigrationJobs DescribeMigrateJobs" {
 		t.Errorf("%s, %v", names(asked), err)
 	}
-	if _, asked, err := a.look(t, job.Job{Key: aMigration, About: job.About{Version: "2018-03-30"}}); err != nil || names(asked) != "DescribeMigrateJobs" {
+	if _, asked, err := a.poll(t, job.Job{Key: aMigration, About: job.About{Version: "2018-03-30"}}); err != nil || names(asked) != "DescribeMigrateJobs" {
 		t.Errorf("%s, %v", names(asked), err)
 	}
 	for _, code := range []string{"ActionOffline", "NoSuchVersion", "InvalidAction"} {
 		versions, now := &dts.Versions{}, noon
-		look := func() (job.Observation, string, error) {
+		poll := func() (job.Observation, string, error) {
 			a.asked = nil
 			c, err := dts.New(dts.Options{BaseURL: a.URL, Transport: newTransport(t), Keys: dts.Static(first), Now: func() time.Time { return now }, Versions: versions})
 			if err != nil {
@@ -220,30 +220,30 @@ func TestVersions(t *testing.T) {
 			return seen, names(a.asked), err
 		}
 		a.answer = map[string]string{"DescribeMigrationJobs": refusal(code, "gone"), "DescribeMigrateJobs": item}
-		if seen, asked, err := look(); err != nil || seen.Phase != job.Running || asked != "DescribeMigrationJobs DescribeMigrateJobs" {
+		if seen, asked, err := poll(); err != nil || seen.Phase != job.Running || asked != "DescribeMigrationJobs DescribeMigrateJobs" {
 			t.Errorf("%s: %s %s, %v", code, seen.Phase, asked, err)
 		}
-		if _, asked, err := look(); err != nil || asked != "DescribeMigrateJobs" {
+		if _, asked, err := poll(); err != nil || asked != "DescribeMigrateJobs" {
 			t.Errorf("%s, the next time: %s, %v", code, asked, err)
 		}
 		now = noon.Add(25 * time.Hour)
-		if _, asked, _ := look(); asked != "DescribeMigrationJobs DescribeMigrateJobs" {
+		if _, asked, _ := poll(); asked != "DescribeMigrationJobs DescribeMigrateJobs" {
 			t.Errorf("%s, a day later: %s", code, asked)
 		}
 		a.answer["DescribeMigrateJobs"] = none
-		if seen, _, err := look(); err != nil || seen.Phase != job.Missing {
+		if seen, _, err := poll(); err != nil || seen.Phase != job.Missing {
 			t.Errorf("%s: %+v, %v", code, seen, err)
 		}
 		a.answer["DescribeMigrateJobs"] = refusal(code, "gone too")
-		if e := pollError(t, second3(look())); e.Kind != job.Invalid || e.Code != code {
+		if e := pollError(t, second3(poll())); e.Kind != job.Invalid || e.Code != code {
 			t.Errorf("neither version: %+v", e)
 		}
-		if e := pollError(t, second3(look())); e.Code != "ActionOffline" {
+		if e := pollError(t, second3(poll())); e.Code != "ActionOffline" {
 			t.Errorf("neither version, known by now: %+v", e)
 		}
 	}
 	a.answer = map[string]string{"DescribeMigrationJobs": refusal("InternalError", "busy"), "DescribeMigrateJobs": none}
-	if _, asked, err := a.look(t, job.Job{Key: aMigration}); err == nil || names(asked) != "DescribeMigrationJobs" {
+	if _, asked, err := a.poll(t, job.Job{Key: aMigration}); err == nil || names(asked) != "DescribeMigrationJobs" {
 		t.Errorf("a fault of one version was taken for an answer: %s, %v", names(asked), err)
 	}
 }
@@ -256,7 +256,7 @@ func TestMigrationGarbage(t *testing.T) {
 		"no status": listOf(`{"JobId":"dts-aaaaaaa1"}`), "a status that is none": listOf(`{"JobId":"dts-aaaaaaa1","Status":{}}`), "an old answer": `{"Response":{"Status":"running"}}`,
 	} {
 		a := newActions(t, map[string]string{"DescribeMigrationJobs": body, "DescribeMigrateJobs": none})
-		_, _, err := a.look(t, job.Job{Key: aMigration})
+		_, _, err := a.poll(t, job.Job{Key: aMigration})
 		if e := pollError(t, err); e.Kind != job.Protocol {
 			t.Errorf("%s: %+v", name, e)
 		}

@@ -69,7 +69,7 @@ func TestTheSDKSignsTheOfficialVector(t *testing.T) {
 	}
 }
 
-// The whole way: a look through a plain-HTTP proxy shows the request as it would arrive at the
+// The whole way: a poll through a plain-HTTP proxy shows the request as it would arrive at the
 // official host, signed at the vector's instant with the vector's keys.
 func TestALookSignsTheVectorOnTheWire(t *testing.T) {
 	var got *http.Request

@@ -13,7 +13,7 @@ import (
 	"migwatch/internal/job"
 )
 
-// One look beside its floor: the same POST by a bare http.Client, its answer decoded into a struct.
+// One poll beside its floor: the same POST by a bare http.Client, its answer decoded into a struct.
 func BenchmarkPoll(b *testing.B) {
 	answer := []byte(`{"errcode":0,"errmsg":"ok","status":"migrating","record_success":3,"record_fail":0,"error_msg":"","file_url":""}`)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -47,7 +47,7 @@ func BenchmarkPoll(b *testing.B) {
 			}
 		}
 	})
-	b.Run("look", func(b *testing.B) {
+	b.Run("poll", func(b *testing.B) {
 		tr := cloudapi.NewTransport(cloudapi.Options{})
 		defer tr.Close()
 		c, err := wechat.New(wechat.Options{BaseURL: s.URL, Transport: tr, Tokens: wechat.NewFixed(token), Now: at(noon)})

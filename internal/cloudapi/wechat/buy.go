@@ -15,7 +15,7 @@ import (
 const (
 	answerTime = 5 * time.Second // for the purchase itself, within its lease
 	saveTime   = 2 * time.Second // of the lease, to save what was bought
-	leastLife  = time.Minute     // a token for less would have to be bought anew for every look
+	leastLife  = time.Minute     // a token for less would have to be bought anew for every poll
 
 	soonAgain   = 30 * time.Second // after a purchase that failed in passing, doubling
 	laterAgain  = 15 * time.Minute
@@ -61,7 +61,7 @@ func (o *Own) buy(ctx context.Context, v view, version int64, read time.Time) er
 	return o.save(ctx, version+1, next)
 }
 
-// save stores the end of a purchase whatever becomes of the look that began it: what was bought has
+// save stores the end of a purchase whatever becomes of the poll that began it: what was bought has
 // killed the token before.
 func (o *Own) save(ctx context.Context, version int64, s ledger) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
@@ -174,7 +174,7 @@ func (s ledger) failed(err error, sent bool, v view, at time.Time) ledger {
 		s.Bought = append(within(s.Bought, at), at)
 		s.NotBefore = at.Add(grow(unclear, s.Failures, unclearMost))
 	case e.Code == "canceled":
-		s.Failures-- // the look was given up; that says nothing of WeChat
+		s.Failures-- // the poll was given up; that says nothing of WeChat
 	default:
 		s.NotBefore = at.Add(max(grow(soonAgain, s.Failures, laterAgain), e.RetryAfter))
 	}

@@ -23,11 +23,11 @@ const statePath = "componenttcb/dbmigrationstate"
 type Options struct {
 	BaseURL   string              // "": DefaultURL
 	Transport *cloudapi.Transport // shared with other clients
-	Tokens    Source              // nil: no token is configured, and every look says so
+	Tokens    Source              // nil: no token is configured, and every poll says so
 	Now       func() time.Time    // when an answer was seen; a file without a signed end lives from then
 }
 
-// Client looks at jobs. It is safe for concurrent use.
+// Client polls jobs. It is safe for concurrent use.
 type Client struct {
 	endpoint  *url.URL
 	transport *cloudapi.Transport

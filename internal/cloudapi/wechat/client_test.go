@@ -19,7 +19,7 @@ import (
 
 func n(v int64) *int64 { return &v }
 
-func look(t testing.TB, status int, answer string) (job.Observation, error) {
+func poll(t testing.TB, status int, answer string) (job.Observation, error) {
 	t.Helper()
 	a := newAPI(t, "")
 	a.answer = func(int) (int, string) { return status, answer }
@@ -79,7 +79,7 @@ func TestStates(t *testing.T) {
 		"quotes the token": {`{"status":"fail","error_msg":"at ` + token.Reveal() + `"}`, job.Observation{Phase: job.Failed, Status: "fail", Message: "at [hidden]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			seen, err := look(t, 200, c.answer)
+			seen, err := poll(t, 200, c.answer)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,7 +108,7 @@ func TestErrcodes(t *testing.T) {
 	for kind, codes := range kinds {
 		for _, code := range codes {
 			for _, form := range []string{code, `"` + code + `"`} {
-				_, err := look(t, 200, `{"errcode":`+form+`,"errmsg":"the text rid: 60eeb120-08eb133c-7e30ea1a","status":"success"}`)
+				_, err := poll(t, 200, `{"errcode":`+form+`,"errmsg":"the text rid: 60eeb120-08eb133c-7e30ea1a","status":"success"}`)
 				e := pollError(t, err)
 				if e.Kind != kind || e.Code != code || e.Unlisted || e.RequestID != "60eeb120-08eb133c-7e30ea1a" {
 					t.Errorf("%s: %#v, want %s", form, e, kind)
@@ -124,13 +124,13 @@ func TestErrcodes(t *testing.T) {
 					t.Errorf("%s: wait %v, want %v", form, e.RetryAfter, wait)
 				}
 			}
-			if e := pollError(t, second(look(t, 200, `{"errcode":`+code+`}`))); e.Message == "" {
+			if e := pollError(t, second(poll(t, 200, `{"errcode":`+code+`}`))); e.Message == "" {
 				t.Errorf("%s without errmsg says nothing", code)
 			}
 		}
 	}
 	for _, code := range []string{"12345", "-9", "9223372036854775807"} {
-		e := pollError(t, second(look(t, 200, `{"errcode":`+code+`,"errmsg":"new"}`)))
+		e := pollError(t, second(poll(t, 200, `{"errcode":`+code+`,"errmsg":"new"}`)))
 		if e.Kind != job.Transient || !e.Unlisted || e.Code != code || e.Message != "new" {
 			t.Errorf("%s: %#v, want an unlisted transient one", code, e)
 		}
@@ -153,18 +153,18 @@ func TestErrorTexts(t *testing.T) {
 		{"sent access_token=" + "CANARY%2F%2Bfirst" + " and " + canary + "first", "sent access_token=[hidden] and [hidden]", ""},
 		{strings.Repeat("长", 1000) + " rid: 60ee", strings.Repeat("长", 682), "60ee"},
 	} {
-		e := pollError(t, second(look(t, 200, `{"errcode":40001,"errmsg":"`+c.errmsg+`"}`)))
+		e := pollError(t, second(poll(t, 200, `{"errcode":40001,"errmsg":"`+c.errmsg+`"}`)))
 		if e.Message != c.message || e.RequestID != c.id {
 			t.Errorf("%q: %q and %q, want %q and %q", c.errmsg, e.Message, e.RequestID, c.message, c.id)
 		}
 	}
 	for _, code := range []string{"61004", "40164", "45035"} {
-		e := pollError(t, second(look(t, 200, `{"errcode":`+code+`,"errmsg":"invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in whitelist rid: 60ee"}`)))
+		e := pollError(t, second(poll(t, 200, `{"errcode":`+code+`,"errmsg":"invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in whitelist rid: 60ee"}`)))
 		if !strings.Contains(e.Message, "203.0.113.9") || !strings.Contains(e.Message, "allow list") {
 			t.Errorf("%s does not show the IP to register: %q", code, e.Message)
 		}
 	}
-	e := pollError(t, second(look(t, 200, `{"errcode":61004,"errmsg":"`+strings.Repeat("长", 1000)+`"}`)))
+	e := pollError(t, second(poll(t, 200, `{"errcode":61004,"errmsg":"`+strings.Repeat("长", 1000)+`"}`)))
 	if len(e.Message) > 2048 {
 		t.Errorf("a message of %d bytes", len(e.Message))
 	}
@@ -185,21 +185,21 @@ func TestGarbage(t *testing.T) {
 		bodies["cut at "+good[:i]] = good[:i]
 	}
 	for name, body := range bodies {
-		e := pollError(t, second(look(t, 200, body)))
+		e := pollError(t, second(poll(t, 200, body)))
 		if e.Kind != job.Protocol {
 			t.Errorf("%s: %s %s, want protocol", name, e.Kind, e.Code)
 		}
 	}
 	for status, kind := range map[int]job.Kind{404: job.Protocol, 403: job.Protocol, 500: job.Transient, 502: job.Transient, 429: job.Throttled, 302: job.Protocol} {
-		e := pollError(t, second(look(t, status, "<html>"+token.Reveal())))
+		e := pollError(t, second(poll(t, status, "<html>"+token.Reveal())))
 		if e.Kind != kind {
 			t.Errorf("%d: %s, want %s", status, e.Kind, kind)
 		}
 	}
-	if e := pollError(t, second(look(t, 403, `{"errcode":48001,"errmsg":"api unauthorized"}`))); e.Kind != job.Forbidden {
+	if e := pollError(t, second(poll(t, 403, `{"errcode":48001,"errmsg":"api unauthorized"}`))); e.Kind != job.Forbidden {
 		t.Errorf("an errcode beside a status: %s", e.Kind)
 	}
-	if e := pollError(t, second(look(t, 404, good))); e.Kind != job.Protocol || e.Code != "http_404" {
+	if e := pollError(t, second(poll(t, 404, good))); e.Kind != job.Protocol || e.Code != "http_404" {
 		t.Errorf("a state beside a status: %s %s", e.Kind, e.Code)
 	}
 }

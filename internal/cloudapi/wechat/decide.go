@@ -106,7 +106,7 @@ func (v view) isRefused() bool {
 	return !s.Token.IsZero() && v.now.Before(s.ExpiresAt) && (s.Token.Fingerprint() == s.Refused || v.refused[s.Token.Fingerprint()])
 }
 
-// refusal is what looks fail with while a token bought in vain is not yet replaced.
+// refusal is what polls fail with while a token bought in vain is not yet replaced.
 func (v view) refusal() failureNote {
 	n := v.state.Refusal
 	if n.Code == "" {

@@ -90,7 +90,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		JobID *json.Number `json:"job_id"`
 	}
 	if err := d.Decode(&body); err != nil || body.Env == nil || body.JobID == nil || *body.Env != aJob.Scope {
-		a.t.Errorf("the body is not a look's: %v", err)
+		a.t.Errorf("the body is not a poll's: %v", err)
 	}
 	if a.good != nil && !a.good[q.Get("access_token")] {
 		_, _ = io.WriteString(w, a.refusal)

@@ -20,7 +20,7 @@ const (
 	pollEvery  = 200 * time.Millisecond // while another instance buys
 	fewRefused = 16                     // refused tokens remembered here
 
-	// A look that set out to buy so often, and finds neither token nor reason in the vault, gives up:
+	// A poll that set out to buy so often, and finds neither token nor reason in the vault, gives up:
 	// whatever is wrong with the vault then, it must not buy on and on.
 	buyTries = 4
 )
@@ -133,7 +133,7 @@ func (o *Own) step(ctx context.Context) (token secret.Text, did action, err erro
 	}
 }
 
-// view reads the vault; read is when, by the process's clock, before the vault looked at its own.
+// view reads the vault; read is when, by the process's clock, before the vault read its own.
 func (o *Own) view(ctx context.Context) (v view, version int64, read time.Time, err error) {
 	read = o.now()
 	if v.ticket, v.ticketAt, err = o.vault.Ticket(ctx); err != nil {

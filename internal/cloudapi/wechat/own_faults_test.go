@@ -45,7 +45,7 @@ func TestFailedPurchases(t *testing.T) {
 				}
 				e := pollError(t, second(client.Poll(t.Context(), job.Job{Key: aJob}, nil)))
 				if minute < 12*60 && e.Kind != c.kind {
-					t.Fatalf("%d: a look fails with %s %s, want %s", c.code, e.Kind, e.Code, c.kind)
+					t.Fatalf("%d: a poll fails with %s %s, want %s", c.code, e.Kind, e.Code, c.kind)
 				}
 				asked, _, _ := p.counts()
 				if minute == 59 && asked > c.hour || asked > c.day {
@@ -58,7 +58,7 @@ func TestFailedPurchases(t *testing.T) {
 			time.Sleep(c.resumes)
 			p.push(v)
 			if _, err := client.Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {
-				t.Errorf("%d: looks do not resume: %v", c.code, err)
+				t.Errorf("%d: polls do not resume: %v", c.code, err)
 			}
 		})
 	}
@@ -78,8 +78,8 @@ func TestWhatALookSaysWithoutATicket(t *testing.T) {
 		}
 		time.Sleep(13 * time.Hour) // without a push
 		e = pollError(t, second(client.Poll(t.Context(), job.Job{Key: aJob}, nil)))
-		if asked, _, looks := p.counts(); e.Kind != job.Credentials || e.Code != "ticket_too_old" || !strings.Contains(e.Message, "12 hours") || asked != 1 || looks != 1 {
-			t.Errorf("%#v after %d calls and %d looks", e, asked, looks)
+		if asked, _, polls := p.counts(); e.Kind != job.Credentials || e.Code != "ticket_too_old" || !strings.Contains(e.Message, "12 hours") || asked != 1 || polls != 1 {
+			t.Errorf("%#v after %d calls and %d polls", e, asked, polls)
 		}
 		p.push(v)
 		if _, err := client.Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {

@@ -67,7 +67,7 @@ func TestATokenIsRenewedTenMinutesBeforeItsEndAndTheOthersGoOn(t *testing.T) {
 		synctest.Wait()
 		began := time.Now()
 		if old, err := own.Token(t.Context()); err != nil || !old.Equal(first) || time.Since(began) > 0 {
-			t.Errorf("a look waits for a renewal: %v after %v", err, time.Since(began))
+			t.Errorf("a poll waits for a renewal: %v after %v", err, time.Since(began))
 		}
 		if second := <-bought; second.Equal(first) || second.IsZero() {
 			t.Error("the token was not renewed")
@@ -148,7 +148,7 @@ func TestAFrozenBuyerCannotPutBackAnOlderToken(t *testing.T) {
 				}
 				time.Sleep(10 * time.Minute)
 				if _, err := client.Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {
-					t.Errorf("a look afterwards: %v", err)
+					t.Errorf("a poll afterwards: %v", err)
 				}
 			})
 		})
@@ -182,7 +182,7 @@ func TestTwoBuyersOfOnePlatformDoNotBuyWithoutEnd(t *testing.T) {
 		time.Sleep(110 * time.Minute)
 		p.push(v)
 		if _, err := client.Poll(t.Context(), job.Job{Key: aJob}, nil); err != nil {
-			t.Errorf("looks do not resume: %v", err)
+			t.Errorf("polls do not resume: %v", err)
 		}
 	})
 }
@@ -207,7 +207,7 @@ func TestARefusedTokenIsSentNoMoreByAnyInstance(t *testing.T) {
 			}
 		}
 		if _, _, after := p.counts(); after != before {
-			t.Errorf("%d looks with a token known to be bad", after-before)
+			t.Errorf("%d polls with a token known to be bad", after-before)
 		}
 	})
 }

@@ -84,7 +84,7 @@ type platform struct {
 	newest  string
 	sold    []time.Time
 	asked   []time.Time // calls of the token endpoint
-	looks   int
+	polls   int
 	refuse  func() (code int, text string) // to the token endpoint; 0: sell
 	hold    func(sale int)                 // before the answer to a sale, with nothing locked
 }
@@ -142,7 +142,7 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *platform) state(w io.Writer, token string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.looks++
+	p.polls++
 	if !time.Now().Before(p.dies[token]) {
 		_, _ = io.WriteString(w, `{"errcode":42001,"errmsg":"access_token expired rid: 60ee"}`)
 		return
@@ -194,10 +194,10 @@ func (p *platform) refusing(refuse func() (int, string)) {
 	p.refuse = refuse
 }
 
-func (p *platform) counts() (asked, sold, looks int) {
+func (p *platform) counts() (asked, sold, polls int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.asked), len(p.sold), p.looks
+	return len(p.asked), len(p.sold), p.polls
 }
 
 // holding has f run before the answer to each sale.

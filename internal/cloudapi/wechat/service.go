@@ -20,7 +20,7 @@ const (
 	firstPause   = 5 * time.Second  // after a service that failed, doubling
 	refusedPause = time.Minute      // after a service that gave bad tokens, doubling
 	longestPause = 10 * time.Minute
-	fetchTimeout = 8 * time.Second // less than a look's, so that one look can tell what failed
+	fetchTimeout = 8 * time.Second // less than a poll's, so that one poll can tell what failed
 )
 
 // ServiceOptions are the parts of a Service.
@@ -31,7 +31,7 @@ type ServiceOptions struct {
 }
 
 // Service is the source that asks a token service, which answers
-// {"component_access_token":"…","expires_in":7200}. Many concurrent looks buy one token.
+// {"component_access_token":"…","expires_in":7200}. Many concurrent polls buy one token.
 type Service struct {
 	url       *url.URL
 	transport *cloudapi.Transport
@@ -165,7 +165,7 @@ func (s *Service) Refused(_ context.Context, bad secret.Text, why *job.PollError
 	}
 }
 
-// stillRefused is what looks fail with until the service has another token.
+// stillRefused is what polls fail with until the service has another token.
 func (s *Service) stillRefused() *job.PollError {
 	return &job.PollError{Kind: job.Credentials, Code: s.why.Code, RequestID: s.why.RequestID, Err: errRefusedAgain,
 		Message: s.why.Message + "; the service at MIGWATCH_WECHAT_TOKEN_URL gives tokens that the API refuses: " +

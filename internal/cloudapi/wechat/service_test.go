@@ -128,15 +128,15 @@ func TestAnExpiredTokenIsAskedForOnceByManyLooks(t *testing.T) {
 	s.give(gives(canary+"2", 7200))
 	c := newClient(t, a.base(), src)
 	g := &gate{}
-	var looks sync.WaitGroup
+	var polls sync.WaitGroup
 	for range 32 {
-		looks.Go(func() {
+		polls.Go(func() {
 			if seen, err := c.Poll(t.Context(), job.Job{Key: aJob}, g.open); err != nil || seen.Phase != job.Pending {
 				t.Errorf("%v %v", seen.Phase, err)
 			}
 		})
 	}
-	looks.Wait()
+	polls.Wait()
 	if s.count() != 2 || g.calls != a.count() {
 		t.Errorf("the service was asked %d times, want 2; %d slots for %d calls", s.count(), g.calls, a.count())
 	}
@@ -163,7 +163,7 @@ func TestAServiceWithABadTokenStopsAllLooksUntilItHasAnother(t *testing.T) {
 	if a.count() != 1 || s.count() != 2 {
 		t.Errorf("%d calls, asked %d times; want 1 and 2", a.count(), s.count())
 	}
-	// another bad one: looked with once, then a pause again
+	// another bad one: polled with once, then a pause again
 	s.give(gives(canary+"2", 7200))
 	clk.sleep(10 * time.Second)
 	for range 3 {
@@ -216,7 +216,7 @@ func TestServiceFailures(t *testing.T) {
 			if s.count() != 1 {
 				t.Errorf("asked %d times, want once", s.count())
 			}
-			for range 60 { // an hour of a look each minute
+			for range 60 { // an hour of a poll each minute
 				clk.sleep(time.Minute)
 				_, _ = src.Token(t.Context())
 			}

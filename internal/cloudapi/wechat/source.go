@@ -13,7 +13,7 @@ import (
 // Source gives the component_access_token. It is safe for concurrent use, and remembers which tokens
 // were refused: keep one for as long as its settings stay the same.
 type Source interface {
-	// Token gives the token to send. Its error stops the look before any call.
+	// Token gives the token to send. Its error stops the poll before any call.
 	Token(ctx context.Context) (secret.Text, error)
 	// Refused says that the API called exactly this token bad, and why. It changes nothing where the
 	// source has another one by now; otherwise the next Token is another, or an error.
@@ -73,6 +73,6 @@ func (s *Fixed) Refused(_ context.Context, bad secret.Text, why *job.PollError) 
 	defer s.mu.Unlock()
 	if s.dead == nil && bad.Fingerprint() == s.token.Fingerprint() {
 		s.dead = &job.PollError{Kind: job.Credentials, Code: why.Code, RequestID: why.RequestID, Err: errNoOther,
-			Message: why.Message + "; no WeChat job is looked at until MIGWATCH_WECHAT_ACCESS_TOKEN changes"}
+			Message: why.Message + "; no WeChat job is polled until MIGWATCH_WECHAT_ACCESS_TOKEN changes"}
 	}
 }

@@ -39,13 +39,13 @@ func TestAFixedTokenThatIsRefusedStopsAllLooks(t *testing.T) {
 	c := newClient(t, a.base(), wechat.NewFixed(token))
 	e := pollError(t, second(c.Poll(t.Context(), job.Job{Key: aJob}, nil)))
 	if e.Kind != job.Credentials || e.Code != "40001" || e.Message != "invalid credential" || e.RequestID != "60ee-1" {
-		t.Errorf("the first look says %#v", e)
+		t.Errorf("the first poll says %#v", e)
 	}
 	g := &gate{}
 	for range 5 {
 		e := pollError(t, second(c.Poll(t.Context(), job.Job{Key: aJob}, g.open)))
 		if e.Kind != job.Credentials || e.Code != "40001" || !strings.Contains(e.Message, "MIGWATCH_WECHAT_ACCESS_TOKEN") {
-			t.Errorf("a later look says %#v", e)
+			t.Errorf("a later poll says %#v", e)
 		}
 	}
 	if a.count() != 1 || g.calls != 0 {

@@ -10,18 +10,18 @@ import (
 	"migwatch/internal/job"
 )
 
-// A week of four instances that look once in two minutes each, with what WeChat does to them.
+// A week of four instances that poll once in two minutes each, with what WeChat does to them.
 const (
 	week = 7 * 24 * time.Hour
 	beat = 2 * time.Minute
 )
 
-// trouble is a span of the week in which something does not work, and in which looks may fail.
+// trouble is a span of the week in which something does not work, and in which polls may fail.
 type trouble struct {
 	name       string
 	from, to   time.Duration
-	mayFail    time.Duration // after to, until looks must work again
-	failsAfter time.Duration // after from, looks must still work: the token at hand is good
+	mayFail    time.Duration // after to, until polls must work again
+	failsAfter time.Duration // after from, polls must still work: the token at hand is good
 	kind       job.Kind      // of what fails
 }
 
@@ -43,7 +43,7 @@ func during(now time.Duration, name string) bool {
 	return false
 }
 
-// excused gives the kind a look may fail with at now; "" where it must work.
+// excused gives the kind a poll may fail with at now; "" where it must work.
 func excused(now time.Duration) job.Kind {
 	for _, x := range troubles {
 		if now >= x.from+x.failsAfter && now < x.to+x.mayFail {
@@ -93,7 +93,7 @@ func TestAWeek(t *testing.T) {
 					if err != nil {
 						e := pollError(t, err)
 						if want := excused(now()); e.Kind != want {
-							t.Errorf("at %v a look fails with %s %s, excused is %q", now(), e.Kind, e.Code, want)
+							t.Errorf("at %v a poll fails with %s %s, excused is %q", now(), e.Kind, e.Code, want)
 						}
 						mu.Lock()
 						failed[fmt.Sprint(e.Kind)]++
@@ -104,8 +104,8 @@ func TestAWeek(t *testing.T) {
 			})
 		}
 		all.Wait()
-		asked, sold, looks := p.counts()
-		t.Logf("%d looks, %d tokens in %d calls, failed %v", looks, sold, asked, failed)
+		asked, sold, polls := p.counts()
+		t.Logf("%d polls, %d tokens in %d calls, failed %v", polls, sold, asked, failed)
 		if n := p.busiest(); n > 14 {
 			t.Errorf("%d tokens in a day", n)
 		}
@@ -114,7 +114,7 @@ func TestAWeek(t *testing.T) {
 		}
 		for _, kind := range []job.Kind{job.Credentials, job.Quota, job.Transient} {
 			if failed[string(kind)] == 0 {
-				t.Errorf("no look failed with %s: the trouble was none", kind)
+				t.Errorf("no poll failed with %s: the trouble was none", kind)
 			}
 		}
 	})

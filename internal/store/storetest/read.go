@@ -235,7 +235,7 @@ func summaryCounts(t *testing.T, open Fresh) {
 		record(t, s, job.Settle(c, nil, &job.PollError{Kind: job.Forbidden, Code: "UnauthorizedOperation"}, c.At))
 	}
 	tick := job.Tick{Claimed: 5, Recorded: 3, Changed: 2, Failed: 1, Released: 1, Due: 9}
-	if err := s.Finish(ctxOf(t), tick, 1500*time.Millisecond); err != nil {
+	if err := s.RememberTick(ctxOf(t), tick, 1500*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	sum, err := s.Summary(ctxOf(t))

@@ -40,7 +40,7 @@ func Use(t *testing.T, open Fresh) {
 	ok("summary", err)
 	_, err = s.Due(ctxOf(t))
 	ok("due", err)
-	ok("finish", s.Finish(ctxOf(t), job.Tick{}, time.Second))
+	ok("remember tick", s.RememberTick(ctxOf(t), job.Tick{}, time.Second))
 	ok("end a session", s.EndSession(ctxOf(t), "1", time.Now()))
 	_, err = s.Unwatch(ctxOf(t), key(1))
 	ok("unwatch", err)

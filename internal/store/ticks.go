@@ -8,8 +8,8 @@ import (
 	"migwatch/internal/job"
 )
 
-// Finish remembers what a tick did.
-func (s *Store) Finish(ctx context.Context, t job.Tick, elapsed time.Duration) error {
+// RememberTick remembers what a tick did.
+func (s *Store) RememberTick(ctx context.Context, t job.Tick, elapsed time.Duration) error {
 	_, err := s.do(ctx, `UPDATE ticks SET started_at = {now} - ?, finished_at = {now},
 		claimed = ?, recorded = ?, changed = ?, failed = ?, released = ?, lost = ?, notified = ?, due = ?,
 		total_ticks = total_ticks + 1, total_claimed = total_claimed + ?, total_recorded = total_recorded + ?, total_changed = total_changed + ?,
