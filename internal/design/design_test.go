@@ -75,6 +75,7 @@ var doors = map[string][]string{
 	"github.com/danielgtaylor/huma":    {"internal/httpapi"},
 	"github.com/prometheus":            {"internal/metrics"},
 	"github.com/caarlos0/env":          {"internal/config"},
+	"github.com/agnivade/levenshtein":  {"internal/job"},
 	"github.com/alecthomas/kong":       {"cmd/migwatch"},
 	"github.com/willabides/kongplete":  {"cmd/migwatch"},
 	"github.com/posener/complete":      {"cmd/migwatch"},

@@ -1,6 +1,10 @@
 package job
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/agnivade/levenshtein"
+)
 
 // regions are those that DTS is known to serve. Others have the same form, and new ones appear.
 var regions = []string{"ap-guangzhou", "ap-shanghai", "ap-nanjing", "ap-beijing", "ap-chengdu", "ap-chongqing", "ap-hongkong", "ap-taipei",
@@ -20,30 +24,9 @@ func Nearest(word string, known []string) (found string) {
 	word = word[:min(len(word), 64)] // as long as the platform lets names be
 	best := len(word) + 64
 	for _, k := range known {
-		if d := distance(word, k); d < best {
+		if d := levenshtein.ComputeDistance(word, k); d < best {
 			found, best = k, d
 		}
 	}
 	return found
-}
-
-// distance is Levenshtein's: how many letters to insert, delete or change.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
