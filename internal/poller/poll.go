@@ -12,8 +12,8 @@ import (
 	"migwatch/internal/job"
 )
 
-// turn is when one poll may go on the wire.
-type turn struct {
+// slot is when one poll may go on the wire.
+type slot struct {
 	at   time.Time
 	late time.Duration // missed by more, the slot is void
 }
@@ -26,32 +26,32 @@ var (
 )
 
 // poll polls one claimed job and hands on what came of it.
-func (l *worker) poll(c job.Claim, claimed time.Time, first turn) {
-	if !l.sleep(l.polling, first.at.Add(-lead)) {
-		l.unused(c)
+func (w *worker) poll(c job.Claim, claimed time.Time, first slot) {
+	if !w.sleep(w.polling, first.at.Add(-lead)) {
+		w.unused(c)
 		return
 	}
-	seen, err := l.watched(c, claimed, first)
-	if err != nil && (errors.Is(err, errNotBegun) || l.ctx.Err() != nil) {
-		l.unused(c)
+	seen, err := w.call(c, claimed, first)
+	if err != nil && (errors.Is(err, errNotBegun) || w.ctx.Err() != nil) {
+		w.unused(c)
 		return
 	}
-	out, ok := l.settled(c, seen, err, c.At.Add(time.Since(claimed)))
+	out, ok := w.settled(c, seen, err, c.At.Add(time.Since(claimed)))
 	if !ok {
-		l.count(func(r *Report) { r.Lost++ })
+		w.count(func(r *Report) { r.Lost++ })
 		return
 	}
 	if out.Err != nil {
-		l.refused(out)
+		w.refused(out)
 	}
-	l.record.add(out)
+	w.record.add(out)
 }
 
 // settled decides what the poll changes. What was seen may be such that deciding panics: the job is then
 // pushed an hour out as one whose poll panicked; and lost, should even that panic.
-func (l *worker) settled(c job.Claim, seen *job.Observation, err error, now time.Time) (out job.Outcome, ok bool) {
+func (w *worker) settled(c job.Claim, seen *job.Observation, err error, now time.Time) (out job.Outcome, ok bool) {
 	try := func(seen *job.Observation, err error) (broken error) {
-		defer func() { broken = l.contained(recover(), "settling", c.Job.Key) }()
+		defer func() { broken = w.contained(recover(), "settling", c.Job.Key) }()
 		out = settle(c, seen, err, now)
 		return nil
 	}
@@ -65,31 +65,31 @@ func (l *worker) settled(c job.Claim, seen *job.Observation, err error, now time
 var settle = job.Settle // a test breaks it
 
 // contained makes a failed poll of what a panic left, and tells of it; nil where there was none.
-func (l *worker) contained(panicked any, what string, k job.Key) error {
+func (w *worker) contained(panicked any, what string, k job.Key) error {
 	if panicked == nil {
 		return nil
 	}
 	// A value may hold a secret; its type and the stack may not.
-	l.Log.Error("a panic was contained", "in", what, "job", k.String(), "panic", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
+	w.Log.Error("a panic was contained", "in", what, "job", k.String(), "panic", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
 	return &job.PollError{Kind: job.Invalid, Code: "panic", Message: "the poll broke; the log has the stack"}
 }
 
-// watched is the call itself: bounded in time, and contained should it panic.
-func (l *worker) watched(c job.Claim, claimed time.Time, first turn) (seen *job.Observation, err error) {
-	ctx, cancel := context.WithCancelCause(l.ctx)
+// call asks the upstream: bounded in time, and contained should it panic.
+func (w *worker) call(c job.Claim, claimed time.Time, first slot) (seen *job.Observation, err error) {
+	ctx, cancel := context.WithCancelCause(w.ctx)
 	defer cancel(nil)
 	// The end comes as a cancellation and not as a deadline: it says nothing of whom the poll asks.
-	defer context.AfterFunc(l.polling, func() { cancel(errOver) })()
-	slow := time.AfterFunc(time.Until(first.at)+l.Timeout, func() { cancel(errTimeout) })
+	defer context.AfterFunc(w.polling, func() { cancel(errOver) })()
+	slow := time.AfterFunc(time.Until(first.at)+w.Timeout, func() { cancel(errTimeout) })
 	defer slow.Stop()
 	defer func() {
-		if broken := l.contained(recover(), "a poll", c.Job.Key); broken != nil {
+		if broken := w.contained(recover(), "a poll", c.Job.Key); broken != nil {
 			seen, err = nil, broken
 		}
 	}()
-	pass := &gate{worker: l, claimed: claimed, next: first, slow: slow}
-	got, err := l.upstream.Poll(ctx, c.Job, pass.wait)
-	l.window.Answered(pass.sent, time.Now())
+	pass := &gate{worker: w, claimed: claimed, next: first, slow: slow}
+	got, err := w.upstream.Poll(ctx, c.Job, pass.wait)
+	w.window.Answered(pass.sent, time.Now())
 	if err == nil {
 		return &got, nil
 	}
@@ -108,7 +108,7 @@ func (l *worker) watched(c job.Claim, claimed time.Time, first turn) (seen *job.
 type gate struct {
 	*worker
 	claimed time.Time
-	next    turn
+	next    slot
 	used    bool // next was used
 	passed  bool
 	sent    *pace.Sent // the last call that passed
@@ -124,11 +124,11 @@ func (g *gate) wait(ctx context.Context) error {
 			if !ok {
 				return errNotBegun
 			}
-			g.next = turn{at: slots.First, late: slots.Late}
+			g.next = slot{at: slots.First, late: slots.Late}
 			g.slow.Reset(time.Until(g.next.at) + g.Timeout)
 		}
 		g.used = true
-		ok, err := g.turn(ctx)
+		ok, err := g.atSlot(ctx)
 		if err != nil {
 			return err
 		}
@@ -140,8 +140,8 @@ func (g *gate) wait(ctx context.Context) error {
 	}
 }
 
-// turn waits for the slot and for the window; false when the slot is missed by then.
-func (g *gate) turn(ctx context.Context) (bool, error) {
+// atSlot waits for the slot and for the window; false when the slot is missed by then.
+func (g *gate) atSlot(ctx context.Context) (bool, error) {
 	g.window.Answered(g.sent, time.Now()) // a call before this one, of the same poll
 	for at := g.next.at; ; at = g.window.Free(time.Now()) {
 		if !g.sleep(ctx, at) || g.isRefused(g.budget, g.next.at) {
@@ -158,13 +158,13 @@ func (g *gate) turn(ctx context.Context) (bool, error) {
 }
 
 // refused tells of a failed poll, and slows the whole budget where the upstream asks for it.
-func (l *worker) refused(out job.Outcome) {
+func (w *worker) refused(out job.Outcome) {
 	e := out.Err
 	level := slog.LevelDebug
-	if _, told := l.warned.LoadOrStore(string(out.Job.Key.Provider)+" "+string(e.Kind)+" "+e.Code, true); !told {
+	if _, told := w.warned.LoadOrStore(string(out.Job.Key.Provider)+" "+string(e.Kind)+" "+e.Code, true); !told {
 		level = slog.LevelWarn // the first of its kind in this tick speaks for the others
 	}
-	l.Log.Log(l.ctx, level, "a poll failed", "job", out.Job.Key.String(), "kind", string(e.Kind), "code", e.Code,
+	w.Log.Log(w.ctx, level, "a poll failed", "job", out.Job.Key.String(), "kind", string(e.Kind), "code", e.Code,
 		"message", e.Message, "request_id", e.RequestID, "next_at", out.Job.Polling.NextAt)
 	if e.Narrow {
 		return
@@ -178,10 +178,10 @@ func (l *worker) refused(out job.Outcome) {
 	default:
 		return
 	}
-	l.refusedUntil(l.budget, time.Now().Add(wait))
-	ctx, cancel := l.briefly()
+	w.refusedUntil(w.budget, time.Now().Add(wait))
+	ctx, cancel := w.briefly()
 	defer cancel()
-	if err := l.Store.Push(ctx, l.budget, wait, e.Kind); err != nil {
-		l.Log.Error("cannot slow the budget down", "budget", l.budget, "error", err.Error())
+	if err := w.Store.Push(ctx, w.budget, wait, e.Kind); err != nil {
+		w.Log.Error("cannot slow the budget down", "budget", w.budget, "error", err.Error())
 	}
 }

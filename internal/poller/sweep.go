@@ -26,33 +26,33 @@ var errSweepLost = errors.New("the sweep's lease ended")
 // jobs that it names. What a list does not tell of a job is asked by its ID, at a slot of its own. A
 // sweep that is cut off goes on at its place in the next tick; a page that failed is asked for again there. It is false
 // where another poller is at the list: each slot that is taken from it for one job is a hundred jobs' at a page.
-func (l *worker) sweep() bool {
-	lister, ok := l.upstream.(Lister)
-	place := job.PlaceOf(l.budget)
+func (w *worker) sweep() bool {
+	lister, ok := w.upstream.(Lister)
+	place := job.PlaceOf(w.budget)
 	if !ok || job.CheckDiscovery(place.Provider, place.Scope) != nil {
 		return true
 	}
-	w, taken, err := l.Store.ClaimSweep(l.polling, l.budget, l.Lease)
+	claimed, taken, err := w.Store.ClaimSweep(w.polling, w.budget, w.Lease)
 	if err != nil {
-		l.Log.Error("cannot claim a sweep", "budget", l.budget, "error", err.Error())
+		w.Log.Error("cannot claim a sweep", "budget", w.budget, "error", err.Error())
 		return true
 	}
-	if w == nil {
+	if claimed == nil {
 		if !taken {
-			l.list(lister, place)
+			w.list(lister, place)
 		}
 		return !taken
 	}
-	l.goThrough(lister, *w)
+	w.goThrough(lister, *claimed)
 	return true
 }
 
 // goThrough is one sweep of a discovery, and what is remembered of it.
-func (l *worker) goThrough(lister Lister, w job.Sweep) {
+func (w *worker) goThrough(lister Lister, claimed job.Sweep) {
 	began := time.Now() // by this clock, what At is by the store's
-	s := &sweep{worker: l, Sweep: w, place: w.Place}
+	s := &sweep{worker: w, Sweep: claimed, place: claimed.Place}
 	err := s.run(lister)
-	cut := l.ctx.Err() != nil || errors.Is(err, errNotBegun)
+	cut := w.ctx.Err() != nil || errors.Is(err, errNotBegun)
 	var failed *job.PollError
 	switch {
 	case errors.Is(err, errSweepLost):
@@ -60,23 +60,23 @@ func (l *worker) goThrough(lister Lister, w job.Sweep) {
 	case err == nil:
 		s.place = 0
 	case !cut && !errors.As(err, &failed): // of the database's making
-		l.Log.Error("cannot go on with a sweep", "budget", l.budget, "error", err.Error())
+		w.Log.Error("cannot go on with a sweep", "budget", w.budget, "error", err.Error())
 		cut = true
 	}
 	if cut {
 		err = nil
 	}
-	d := job.Swept(s.Sweep, err, cut, w.At.Add(time.Since(began)))
+	d := job.Swept(s.Sweep, err, cut, claimed.At.Add(time.Since(began)))
 	if d.Polling.NextAt != nil {
-		l.again = began.Add(d.Polling.NextAt.Sub(w.At))
+		w.again = began.Add(d.Polling.NextAt.Sub(claimed.At))
 	}
 	if failed != nil && !cut {
-		l.sweepFailed(s.Discovery.Key(), failed, d)
+		w.sweepFailed(s.Discovery.Key(), failed, d)
 	}
-	ctx, cancel := l.briefly()
+	ctx, cancel := w.briefly()
 	defer cancel()
-	if err := l.Store.EndSweep(ctx, s.Sweep, d, s.place); err != nil {
-		l.Log.Error("cannot end a sweep; its lease will", "budget", l.budget, "error", err.Error())
+	if err := w.Store.EndSweep(ctx, s.Sweep, d, s.place); err != nil {
+		w.Log.Error("cannot end a sweep; its lease will", "budget", w.budget, "error", err.Error())
 	}
 }
 
@@ -88,26 +88,26 @@ const pageSize = 100
 
 // list goes through the list of a place that nobody discovers, where that takes fewer calls than asking for each due
 // job. It stops where its pages turn out to be about others' jobs.
-func (l *worker) list(lister Lister, place job.Key) {
-	due, all, err := l.Store.Crowd(l.polling, l.budget)
+func (w *worker) list(lister Lister, place job.Key) {
+	due, all, err := w.Store.Crowd(w.polling, w.budget)
 	if err != nil {
-		l.Log.Error("cannot count what is due", "budget", l.budget, "error", err.Error())
+		w.Log.Error("cannot count what is due", "budget", w.budget, "error", err.Error())
 	}
 	if err != nil || due <= 2*(2+all/pageSize) {
 		return
 	}
-	l.again = time.Now().Add(listEvery)
-	s := &sweep{worker: l, Sweep: job.Sweep{Discovery: job.Discovery{Provider: place.Provider, Scope: place.Scope}}}
+	w.again = time.Now().Add(listEvery)
+	s := &sweep{worker: w, Sweep: job.Sweep{Discovery: job.Discovery{Provider: place.Provider, Scope: place.Scope}}}
 	err = s.run(lister)
 	var failed *job.PollError
 	if errors.As(err, &failed) { // the jobs are asked for by themselves, and say so
-		l.Log.Warn("cannot list", "place", l.budget, "kind", string(failed.Kind), "code", failed.Code, "message", failed.Message)
+		w.Log.Warn("cannot list", "place", w.budget, "kind", string(failed.Kind), "code", failed.Code, "message", failed.Message)
 	}
 }
 
 // sweepFailed tells of it, and slows the budget where the upstream asks for that.
-func (l *worker) sweepFailed(place job.Key, e *job.PollError, d job.Discovery) {
-	l.refused(job.Outcome{Job: job.Job{Key: place, Polling: d.Polling}, Err: e})
+func (w *worker) sweepFailed(place job.Key, e *job.PollError, d job.Discovery) {
+	w.refused(job.Outcome{Job: job.Job{Key: place, Polling: d.Polling}, Err: e})
 }
 
 // sweep is one sweep under way.

@@ -41,25 +41,25 @@ func newWorker(t *tick, budget string, upstream Upstream, rate float64) *worker 
 
 // run works until nothing is due, no slot is near, or the time is over. A database that fails meanwhile
 // ends nothing: while there is time, the worker backs off and asks again.
-func (l *worker) run() {
-	defer l.giveBackUnpolled()
-	defer l.open.Wait()
-	if !l.sweep() {
+func (w *worker) run() {
+	defer w.giveBackUnpolled()
+	defer w.open.Wait()
+	if !w.sweep() {
 		return
 	}
 	wait := newBackOff()
-	for l.polling.Err() == nil && l.left() > 0 && !l.isListDue() && l.places() {
-		claims, err := l.Store.Claim(l.polling, l.budget, l.batch, l.Lease)
+	for w.polling.Err() == nil && w.left() > 0 && !w.isListDue() && w.places() {
+		claims, err := w.Store.Claim(w.polling, w.budget, w.batch, w.Lease)
 		if err != nil {
-			l.Log.Error("cannot claim", "budget", l.budget, "error", err.Error())
-			if !l.sleep(l.polling, time.Now().Add(wait.NextBackOff())) {
+			w.Log.Error("cannot claim", "budget", w.budget, "error", err.Error())
+			if !w.sleep(w.polling, time.Now().Add(wait.NextBackOff())) {
 				return
 			}
 			continue
 		}
 		wait.Reset()
-		l.count(func(r *Report) { r.Claimed += int64(len(claims)) })
-		if len(claims) == 0 || !l.send(claims, time.Now()) {
+		w.count(func(r *Report) { r.Claimed += int64(len(claims)) })
+		if len(claims) == 0 || !w.send(claims, time.Now()) {
 			return
 		}
 	}
@@ -67,7 +67,7 @@ func (l *worker) run() {
 
 // isListDue reports whether the list tells of a hundred jobs again what would be asked one by one: the worker ends, and the
 // next one begins with the list.
-func (l *worker) isListDue() bool { return !l.again.IsZero() && time.Now().After(l.again) }
+func (w *worker) isListDue() bool { return !w.again.IsZero() && time.Now().After(w.again) }
 
 // newBackOff is how long a worker waits after a database's failures in a row.
 func newBackOff() *backoff.ExponentialBackOff {
@@ -79,24 +79,24 @@ func newBackOff() *backoff.ExponentialBackOff {
 // send has claims polled, each at a slot of its own: as many at a time as a reservation gives. It is
 // false when there are no slots any more for the rest. claimed is by this clock what each claim's At is by the
 // store's.
-func (l *worker) send(claims []job.Claim, claimed time.Time) bool {
+func (w *worker) send(claims []job.Claim, claimed time.Time) bool {
 	for len(claims) > 0 {
-		slots, ok := l.reserve(l.polling, len(claims), claimed)
+		slots, ok := w.reserve(w.polling, len(claims), claimed)
 		if !ok {
-			l.unused(claims...)
+			w.unused(claims...)
 			return false
 		}
 		for i, c := range claims[:slots.N] {
-			l.polls <- struct{}{}
-			l.open.Go(func() {
-				defer func() { <-l.polls }()
-				l.poll(c, claimed, turn{at: slots.At(i), late: slots.Late})
+			w.polls <- struct{}{}
+			w.open.Go(func() {
+				defer func() { <-w.polls }()
+				w.poll(c, claimed, slot{at: slots.At(i), late: slots.Late})
 			})
 		}
 		claims = claims[slots.N:]
 		// The next ones are reserved before these ones' last slot, so that no slot between stays empty.
-		if !l.sleep(l.polling, slots.At(slots.N-1).Add(-ahead/2)) {
-			l.unused(claims...)
+		if !w.sleep(w.polling, slots.At(slots.N-1).Add(-ahead/2)) {
+			w.unused(claims...)
 			return false
 		}
 	}
@@ -104,9 +104,9 @@ func (l *worker) send(claims []job.Claim, claimed time.Time) bool {
 }
 
 // places waits until a whole batch may be under way.
-func (l *worker) places() bool {
-	for len(l.polls)+l.batch > max(cap(l.polls), l.batch) {
-		if !l.sleep(l.polling, time.Now().Add(20*time.Millisecond)) {
+func (w *worker) places() bool {
+	for len(w.polls)+w.batch > max(cap(w.polls), w.batch) {
+		if !w.sleep(w.polling, time.Now().Add(20*time.Millisecond)) {
 			return false
 		}
 	}
@@ -115,59 +115,59 @@ func (l *worker) places() bool {
 
 // reserve takes up to n slots, at least one, that are near enough for claims of that instant; false when
 // there are none, or the time is over.
-func (l *worker) reserve(ctx context.Context, n int, claimed time.Time) (pace.Slots, bool) {
+func (w *worker) reserve(ctx context.Context, n int, claimed time.Time) (pace.Slots, bool) {
 	wait := newBackOff()
 	for {
-		horizon := l.horizon(claimed)
+		horizon := w.horizon(claimed)
 		if horizon <= 0 {
 			return pace.Slots{}, false
 		}
-		slots, err := l.Store.Reserve(ctx, l.budget, n, l.spacing, horizon)
+		slots, err := w.Store.Reserve(ctx, w.budget, n, w.spacing, horizon)
 		if slots.N = min(slots.N, n); slots.N > 0 {
 			return slots, true
 		}
 		if err != nil {
-			l.Log.Error("cannot reserve", "budget", l.budget, "error", err.Error())
+			w.Log.Error("cannot reserve", "budget", w.budget, "error", err.Error())
 		} else if slots.First.IsZero() {
 			return pace.Slots{}, false // none within the horizon
 		}
 		// The database failed, or the slots' instants are not known and they are void.
-		if !l.sleep(ctx, time.Now().Add(wait.NextBackOff())) {
+		if !w.sleep(ctx, time.Now().Add(wait.NextBackOff())) {
 			return pace.Slots{}, false
 		}
 	}
 }
 
 // unused keeps claims that were not polled until the worker gives them back.
-func (l *worker) unused(claims ...job.Claim) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.unpolled = append(l.unpolled, claims...)
+func (w *worker) unused(claims ...job.Claim) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.unpolled = append(w.unpolled, claims...)
 }
 
 // giveBackUnpolled gives the claims back as they were, all in one call. It may take a little of the
 // reserve, and leaves the rest to recording.
-func (l *worker) giveBackUnpolled() {
-	if len(l.unpolled) == 0 {
+func (w *worker) giveBackUnpolled() {
+	if len(w.unpolled) == 0 {
 		return
 	}
-	ctx, cancel := l.briefly()
+	ctx, cancel := w.briefly()
 	defer cancel()
-	n, err := l.Store.Release(ctx, l.unpolled)
+	n, err := w.Store.Release(ctx, w.unpolled)
 	if err != nil {
-		l.Log.Error("cannot release; the leases will end", "budget", l.budget, "error", err.Error())
+		w.Log.Error("cannot release; the leases will end", "budget", w.budget, "error", err.Error())
 	}
-	l.count(func(r *Report) {
+	w.count(func(r *Report) {
 		r.Released += n
-		r.Lost += int64(len(l.unpolled)) - n
+		r.Lost += int64(len(w.unpolled)) - n
 	})
 }
 
 // briefly bounds what is written beside the records.
-func (l *worker) briefly() (context.Context, context.CancelFunc) {
+func (w *worker) briefly() (context.Context, context.CancelFunc) {
 	until := time.Now().Add(writeTime)
-	if until.After(l.giveBack) {
-		until = l.giveBack
+	if until.After(w.giveBack) {
+		until = w.giveBack
 	}
-	return l.writing(until)
+	return w.writing(until)
 }
