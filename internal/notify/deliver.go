@@ -176,10 +176,11 @@ func (w *telling) now() time.Time { return w.At.Add(w.Client.Now().Sub(w.claimed
 // turn waits until the service's rate allows the next message; false where that is not within ctx or the lease.
 func (w *telling) turn(ctx context.Context) bool {
 	at := w.now()
+	wait := time.Duration(0)
 	if w.SentAt != nil {
-		at = w.SentAt.Add(gap(w.sink.Kind))
+		wait = max(0, w.SentAt.Add(gap(w.sink.Kind)).Sub(at))
 	}
-	wait := at.Sub(w.now())
+	at = at.Add(wait)
 	begin := w.Client.Now().Add(wait)
 	if end, bounded := ctx.Deadline(); bounded && begin.Add(least).After(end) || begin.Add(w.sendTime()+w.Lease/4).After(w.until) {
 		if wait > 0 {

@@ -251,3 +251,24 @@ func BenchmarkTell(b *testing.B) {
 			took/events, bare/events, kept>>10, events*len(body)>>10, len(r.sinks.Got("mail")))
 	}
 }
+
+// TestSinkIsNotBegunTooLate has too little time for a sending, an hour after the last one: it waits for the next tick.
+func TestSinkIsNotBegunTooLate(t *testing.T) {
+	for _, kind := range []string{"webhook", "wecom"} {
+		r := newRig(t, kind)
+		storetest.Happen(t, r.store, 1)
+		if told := r.Tell(t.Context()); told != 1 {
+			t.Fatalf("%s: %d told", kind, told)
+		}
+		r.exec(`UPDATE sinks SET sent_at = sent_at - 3600000`)
+		storetest.Happen(t, r.store, 2)
+		late, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		if told := r.Tell(late); told != 0 || r.sinks.Asked(kind) != 1 {
+			t.Errorf("%s: %d told, asked %d times", kind, told, r.sinks.Asked(kind))
+		}
+		cancel()
+		if told := r.Tell(t.Context()); told != 1 {
+			t.Errorf("%s: %d told afterwards", kind, told)
+		}
+	}
+}
