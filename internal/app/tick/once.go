@@ -3,12 +3,10 @@ package tick
 import (
 	"context"
 	"fmt"
-	"migwatch/internal/pace"
-	"os"
 	"time"
 
-	"migwatch/internal/config"
 	"migwatch/internal/job"
+	"migwatch/internal/pace"
 )
 
 // patience is how long Poll waits for a slot on a budget that others use.
@@ -18,12 +16,7 @@ const patience = 10 * time.Second
 // permissions work. It is paid for from the budget like every poll; where nothing is left of it for a
 // while, or nobody watches a job on it, it goes at once.
 func (t *Ticker) Poll(ctx context.Context, env map[string]string, k job.Key) (job.Observation, error) {
-	settings, err := config.Load(env, t.Place, os.ReadFile)
-	if err != nil {
-		return job.Observation{}, err
-	}
-	t.Log.Use(settings)
-	db, err := t.database.Open(ctx, settings)
+	settings, db, err := t.open(ctx, env)
 	if err != nil {
 		return job.Observation{}, err
 	}

@@ -2,7 +2,6 @@ package tick
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"migwatch/internal/config"
@@ -16,12 +15,7 @@ func (t *Ticker) OnCommit(f func()) { t.database.Committed = f }
 // Tell hands on what happened, with the settings of this environment, as each tick does at its end: for whoever has time
 // between ticks.
 func (t *Ticker) Tell(ctx context.Context, env map[string]string) error {
-	settings, err := config.Load(env, t.Place, os.ReadFile)
-	if err != nil {
-		return err
-	}
-	t.Log.Use(settings)
-	db, err := t.database.Open(ctx, settings)
+	settings, db, err := t.open(ctx, env)
 	if err != nil {
 		return err
 	}

@@ -41,13 +41,8 @@ type Ticker struct {
 
 // Tick does what one invocation with this environment is to do.
 func (t *Ticker) Tick(ctx context.Context, env map[string]string) (report poller.Report, err error) {
-	settings, err := config.Load(env, t.Place, os.ReadFile)
+	settings, db, err := t.open(ctx, env)
 	defer func() { t.beat(ctx, settings.Heartbeat, err) }()
-	if err != nil {
-		return poller.Report{}, err
-	}
-	t.Log.Use(settings)
-	db, err := t.database.Open(ctx, settings)
 	if err != nil {
 		return poller.Report{}, err
 	}
@@ -69,6 +64,17 @@ func (t *Ticker) Tick(ctx context.Context, env map[string]string) (report poller
 		t.prune(ctx, db, settings)
 	}
 	return report, err
+}
+
+// open reads the settings of this environment and opens their store. The settings that could be read come with an error, too.
+func (t *Ticker) open(ctx context.Context, env map[string]string) (config.Settings, *store.Store, error) {
+	settings, err := config.Load(env, t.Place, os.ReadFile)
+	if err != nil {
+		return settings, nil, err
+	}
+	t.Log.Use(settings)
+	db, err := t.database.Open(ctx, settings)
+	return settings, db, err
 }
 
 const (
