@@ -42,6 +42,9 @@ func (cmd *completionCmd) Run(sh *shell) error {
 
 // completes answers a shell that asks what may come next, and ends the command; it does nothing where none asks.
 func (sh *shell) completes(ctx context.Context) {
+	if os.Getenv("COMP_LINE") == "" { // the tree of all words is not built for every command
+		return
+	}
 	watched := func(complete.Args) []string { return sh.watchedKeys(ctx) }
 	kongplete.Complete(sh.app, kongplete.WithPredictor("file", complete.PredictFiles("*")), kongplete.WithPredictor("key", complete.PredictFunc(watched)))
 }
