@@ -3,7 +3,6 @@ package poller_test
 import (
 	"context"
 	"errors"
-	"migwatch/internal/pace"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"migwatch/internal/job"
+	"migwatch/internal/pace"
 	"migwatch/internal/poller"
 )
 

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"migwatch/internal/pace"
 	"runtime/debug"
 	"time"
 
 	"migwatch/internal/job"
+	"migwatch/internal/pace"
 )
 
 // slot is when one poll may go on the wire.

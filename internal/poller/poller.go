@@ -10,11 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"migwatch/internal/pace"
 	"sync"
 	"time"
 
 	"migwatch/internal/job"
+	"migwatch/internal/pace"
 )
 
 // Store is what a tick asks of the memory. See package store for what each promises.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"migwatch/internal/pace"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"migwatch/internal/job"
+	"migwatch/internal/pace"
 	"migwatch/internal/poller"
 	"migwatch/internal/secret"
 	"migwatch/internal/store"

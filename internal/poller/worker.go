@@ -2,13 +2,13 @@ package poller
 
 import (
 	"context"
-	"migwatch/internal/pace"
 	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
 	"migwatch/internal/job"
+	"migwatch/internal/pace"
 )
 
 const (

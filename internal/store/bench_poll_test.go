@@ -3,13 +3,13 @@ package store_test
 import (
 	"context"
 	"fmt"
-	"migwatch/internal/pace"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"migwatch/internal/job"
+	"migwatch/internal/pace"
 	"migwatch/internal/store"
 	"migwatch/internal/store/storetest"
 )

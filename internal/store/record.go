@@ -124,11 +124,7 @@ func (s *Store) settleJobs(tx *gorm.DB, group []job.Outcome, rest []int) (int64,
 		if o.Job.Latest != nil {
 			seq = o.Job.Latest.Seq
 		}
-		var f job.Failure
-		var failedAt any
-		if p.LastError != nil {
-			f, failedAt = *p.LastError, millis(p.LastError.At)
-		}
+		f, failedAt := failureColumns(p.LastError)
 		url, expires, err := s.seal(o)
 		if err != nil {
 			return 0, err
@@ -146,7 +142,7 @@ func (s *Store) settleJobs(tx *gorm.DB, group []job.Outcome, rest []int) (int64,
 
 // settleUpdate is what a poll changes of its job. The fence is lease_until <> 0, not > 0, and + 0: planners shall find
 // these jobs by their key, and not go through all that are leased because they believe them to be next to none.
-var settleUpdate = rowsUpdate{"jobs", `lease_until = 0, claim = '', recorded_epoch = {i recorded},
+var settleUpdate = &rowsUpdate{"jobs", `lease_until = 0, claim = '', recorded_epoch = {i recorded},
 	next_at = CASE WHEN jobs.paused = 0 AND (jobs.next_at = {i was} OR jobs.next_at IS NULL) THEN {i next} ELSE jobs.next_at END, last_attempt_at = {i attempt},
 	failures = {i failures}, error_kind = {t kind}, error_code = {t code}, error_message = {t text}, error_request_id = {t request}, error_at = {i failed}, error_repeats = {i repeats},
 	phase = {t phase}, changed_at = {i changed}, seq = {i seq},
@@ -171,13 +167,13 @@ func (s *Store) stillHeld(ctx context.Context, group []job.Outcome, rest []int, 
 	}
 	stand := map[int64]fence{}
 	err := s.exec(ctx, func(db *gorm.DB) error {
-		_, err := collect(db, s, func(rows scanner) (f fence, err error) {
+		return s.each(db, func(rows scanner) error {
 			var id int64
-			err = rows.Scan(&id, &f.epoch, &f.recorded, &f.lease)
+			var f fence
+			err := rows.Scan(&id, &f.epoch, &f.recorded, &f.lease)
 			stand[id] = f
-			return f, err
+			return err
 		}, `SELECT id, epoch, recorded_epoch, lease_until FROM jobs WHERE id IN ?`, ids)
-		return err
 	})
 	var left []int
 	for _, i := range rest {

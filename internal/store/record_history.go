@@ -67,7 +67,7 @@ func (s *Store) extendSnapshots(tx *gorm.DB, outcomes []*job.Outcome) error {
 	return err
 }
 
-var extendUpdate = rowsUpdate{"snapshots", `last_observed_at = {i last}, observations = {i seen}`,
+var extendUpdate = &rowsUpdate{"snapshots", `last_observed_at = {i last}, observations = {i seen}`,
 	`snapshots.job = {i job} AND snapshots.seq = {i number} AND snapshots.observations = {i before}`}
 
 // rowEvent is an event with the row of its job; 0: none.

@@ -3,12 +3,12 @@ package store
 import (
 	"context"
 	"fmt"
-	"migwatch/internal/pace"
 	"time"
 
 	"gorm.io/gorm"
 
 	"migwatch/internal/job"
+	"migwatch/internal/pace"
 )
 
 // aloneAfter is how long after everybody else's last slot a process counts as alone on a budget: a second in

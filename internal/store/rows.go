@@ -99,6 +99,14 @@ func failureOrNil(f job.Failure, at *int64) *job.Failure {
 	return &f
 }
 
+// failureColumns is what a row has of f: nothing, and no instant, where there is none.
+func failureColumns(f *job.Failure) (job.Failure, *int64) {
+	if f == nil {
+		return job.Failure{}, nil
+	}
+	return *f, millisOrNil(&f.At)
+}
+
 // snapshotRow is one row of snapshotColumns, all NULL where a job has no snapshot yet. It may be scanned into again and again.
 type snapshotRow struct {
 	seq, first, last, seen                  sql.NullInt64

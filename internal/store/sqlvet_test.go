@@ -15,7 +15,7 @@ import (
 var sqlTakers = map[string]int{
 	"Raw": 0, "Exec": 0, "Where": 0, "Or": 0, "Not": 0, "Having": 0, "Order": 0, "Group": 0, "Select": 0, "Omit": 0, "Joins": 0, "InnerJoins": 0,
 	"Table": 0, "Pluck": 0, "Distinct": 0, "UpdateColumn": 0, "Update": 0, "Expr": 0, "First": 1, "Find": 1, "Take": 1, "Last": 1, "Delete": 1,
-	"ExecContext": 1, "QueryContext": 1, "QueryRowContext": 1, "PrepareContext": 1, "QueryRow": 0, "Prepare": 0, "run": 1, "do": 1, "single": 2, "singleIn": 2, "collect": 3, "read": 3, "sinkRows": 1, "oneRow": 2,
+	"ExecContext": 1, "QueryContext": 1, "QueryRowContext": 1, "PrepareContext": 1, "QueryRow": 0, "Prepare": 0, "run": 1, "do": 1, "single": 2, "singleIn": 2, "each": 2, "collect": 3, "read": 3, "sinkRows": 1, "oneRow": 2,
 	"WriteString": 0, // a builder's own
 }
 
@@ -225,7 +225,7 @@ func (v *sqlVet) parameters(name string) bool {
 	switch v.name {
 	case "deleteInPieces":
 		return name == "find" || name == "remove"
-	case "run", "do", "single", "singleIn", "collect", "read", "sinkRows", "oneRow": // their callers are checked
+	case "run", "do", "single", "singleIn", "each", "collect", "read", "sinkRows", "oneRow": // their callers are checked
 		return name == "statement"
 	case "derived", "conditions": // the tables', columns' and conditions' names
 		return true

@@ -13,23 +13,34 @@ import (
 // Statements go past GORM's statement builder, which costs as much as a small read: fixed SQL, on the
 // connection or transaction that GORM holds.
 
-// collect gives what scan makes of each row of a SELECT.
-func collect[T any](db *gorm.DB, s *Store, scan func(scanner) (T, error), statement string, args ...any) ([]T, error) {
+// each calls row for each row of a SELECT.
+func (s *Store) each(db *gorm.DB, row func(scanner) error, statement string, args ...any) error {
 	statement, args = s.d.bind(statement, args)
 	rows, err := db.Statement.ConnPool.QueryContext(db.Statement.Context, statement, args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = rows.Close() }() // Err says what Close could
-	list := []T{}
 	for rows.Next() {
-		one, err := scan(rows)
-		if err != nil {
-			return nil, err
+		if err := row(rows); err != nil {
+			return err
 		}
-		list = append(list, one)
 	}
-	return list, rows.Err()
+	return rows.Err()
+}
+
+// collect gives what scan makes of each row of a SELECT; nil with an error.
+func collect[T any](db *gorm.DB, s *Store, scan func(scanner) (T, error), statement string, args ...any) ([]T, error) {
+	list := []T{}
+	err := s.each(db, func(rows scanner) error {
+		one, err := scan(rows)
+		list = append(list, one)
+		return err
+	}, statement, args...)
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 // read is collect, run again on a fresh connection where the first one had died.

@@ -56,17 +56,18 @@ func (s *Store) countJobs(db *gorm.DB, sum *job.Summary) error {
 			pairs = append(pairs, string(provider), string(phase))
 		}
 	}
-	_, err := collect(db, s, func(rows scanner) (n int64, err error) {
+	return s.each(db, func(rows scanner) error {
 		var provider job.Provider
 		var phase job.Phase
-		if err = rows.Scan(&provider, &phase, &n); err == nil {
+		var n int64
+		err := rows.Scan(&provider, &phase, &n)
+		if err == nil {
 			sum.Watched += n
 			sum.Jobs[provider][phase] = n
 		}
-		return n, err
+		return err
 	}, `SELECT v_provider, v_phase, (SELECT COUNT(*) FROM jobs WHERE jobs.provider = v.v_provider AND jobs.phase = v.v_phase)
 		FROM (`+s.d.derived(len(pairs)/2, "tt", "v_provider", "v_phase")+`) v`, pairs...)
-	return err
 }
 
 func (s *Store) countPaused(db *gorm.DB, sum *job.Summary) error {
@@ -74,15 +75,14 @@ func (s *Store) countPaused(db *gorm.DB, sum *job.Summary) error {
 }
 
 func (s *Store) countFailing(db *gorm.DB, sum *job.Summary) error {
-	_, err := collect(db, s, func(rows scanner) (n int64, err error) {
+	return s.each(db, func(rows scanner) error {
 		var kind job.Kind
-		if err = rows.Scan(&kind, &n); err == nil {
-			sum.ByKind[kind] = n
-			sum.Failing += n
-		}
-		return n, err
+		var n int64
+		err := rows.Scan(&kind, &n)
+		sum.ByKind[kind] = n
+		sum.Failing += n
+		return err
 	}, `SELECT error_kind, COUNT(*) FROM jobs WHERE error_kind > '' GROUP BY error_kind`)
-	return err
 }
 
 // countOverdue goes budget by budget, so that each step is a range of an index.

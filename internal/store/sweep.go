@@ -18,7 +18,7 @@ func (s *Store) ClaimSweep(ctx context.Context, budget string, lease time.Durati
 	token := randomHex(8)
 	var claimed []job.Sweep
 	err = s.exec(ctx, func(db *gorm.DB) error { // on the writer: what was claimed must be seen
-		taken = false
+		claimed, taken = nil, false
 		n, err := s.run(db, `UPDATE discoveries SET epoch = epoch + 1, lease_until = {now} + ?, claim = ?
 			WHERE budget = ? AND lease_until <= {now} AND next_at <= {now}`, lease.Milliseconds(), token, budget)
 		if err == nil && n == 0 {
@@ -60,11 +60,7 @@ func (s *Store) MoveSweep(ctx context.Context, w job.Sweep, place int64, lease t
 // or changed meanwhile keeps the time that this set.
 func (s *Store) EndSweep(ctx context.Context, w job.Sweep, d job.Discovery, place int64) error {
 	p := d.Polling
-	var f job.Failure
-	var failedAt any
-	if p.LastError != nil {
-		f, failedAt = *p.LastError, millis(p.LastError.At)
-	}
+	f, failedAt := failureColumns(p.LastError)
 	_, err := s.do(ctx, `UPDATE discoveries SET lease_until = 0, claim = '', place = ?, swept_at = ?, whole_at = CASE WHEN finished = ? THEN {integer} ELSE whole_at END,
 		next_at = CASE WHEN paused = 1 THEN NULL ELSE {integer} END, last_attempt_at = ?, failures = ?, error_kind = ?, error_code = ?, error_message = ?,
 		error_request_id = ?, error_at = ?, error_repeats = ? WHERE id = ? AND epoch = ? AND lease_until <> 0`,

@@ -108,13 +108,11 @@ func (s *Store) tellTroubles(ctx context.Context, c job.TroubleChanges, now time
 
 // newestFailure gives t the code and message of its newest failure.
 func (s *Store) newestFailure(ctx context.Context, t *job.Trouble) error {
-	_, err := read(ctx, s, func(rows scanner) (at any, err error) {
-		err = rows.Scan(&t.Code, &t.Message, &at)
-		return at, err
-	}, `SELECT error_code, error_message, error_at FROM jobs WHERE budget = ? AND error_kind = ?
+	return s.query(ctx, func(db *gorm.DB) error {
+		return s.each(db, func(rows scanner) error { return rows.Scan(&t.Code, &t.Message, new(any)) }, `SELECT error_code, error_message, error_at FROM jobs WHERE budget = ? AND error_kind = ?
 		UNION ALL SELECT error_code, error_message, error_at FROM discoveries WHERE budget = ? AND error_kind = ? ORDER BY 3 DESC LIMIT 1`,
-		t.Budget, string(t.Kind), t.Budget, string(t.Kind))
-	return err
+			t.Budget, string(t.Kind), t.Budget, string(t.Kind))
+	})
 }
 
 // tellTrouble writes e where change found the trouble as it was: nobody else did.

@@ -1,13 +1,13 @@
 package storetest
 
 import (
-	"migwatch/internal/pace"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"migwatch/internal/job"
+	"migwatch/internal/pace"
 	"migwatch/internal/store"
 )
 

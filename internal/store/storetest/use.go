@@ -1,11 +1,11 @@
 package storetest
 
 import (
-	"migwatch/internal/pace"
 	"testing"
 	"time"
 
 	"migwatch/internal/job"
+	"migwatch/internal/pace"
 	"migwatch/internal/store"
 )
 
